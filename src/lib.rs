@@ -1,0 +1,4 @@
+//! Breakeven answers one question: should LLM inference be bought from an API, built on own GPUs,
+//! or mixed, and what will it cost, with what certainty?
+
+pub mod unit;

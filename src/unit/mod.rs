@@ -1,0 +1,28 @@
+//! Quantities: a type per idea, and only the operations that mean something.
+//!
+//! Money, tokens, bytes, floating-point operations and time each have their own type, so that a bill
+//! cannot add tokens to dollars. Nothing here knows a model, a price sheet or a plan.
+//! Start with [`Usd`] and [`Tokens`]; how a number becomes text (and text a number) is in [`format`].
+
+pub mod format;
+
+mod fraction;
+mod quantity;
+
+pub use fraction::{Fraction, NotAFraction};
+pub use quantity::{
+    Bytes, BytesPerSec, Flops, FlopsPerSec, Secs, SimTime, Tokens, TokensPerSec, Usd, UsdPerHour,
+    UsdPerMtok,
+};
+
+/// Days in a planning month: a year of 365.25 days divided by twelve.
+pub const DAYS_PER_MONTH: f64 = 365.25 / 12.0;
+
+/// Hours in a planning month (730.5), so that twelve months are one mean year.
+pub const HOURS_PER_MONTH: f64 = DAYS_PER_MONTH * 24.0;
+
+/// Hours in the weekly profile.
+pub const HOURS_PER_WEEK: usize = 168;
+
+/// Tokens in the unit that prices are quoted in.
+pub const TOKENS_PER_MTOK: f64 = 1e6;
