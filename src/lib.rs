@@ -1,4 +1,11 @@
 //! Breakeven answers one question: should LLM inference be bought from an API, built on own GPUs,
 //! or mixed, and what will it cost, with what certainty?
 
+pub mod cache;
+pub mod pricing;
+pub mod routing;
+pub mod scenario;
+pub mod serving;
+pub mod stats;
 pub mod unit;
+pub mod workload;

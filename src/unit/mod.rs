@@ -11,8 +11,7 @@ mod quantity;
 
 pub use fraction::{Fraction, NotAFraction};
 pub use quantity::{
-    Bytes, BytesPerSec, Flops, FlopsPerSec, Secs, SimTime, Tokens, TokensPerSec, Usd, UsdPerHour,
-    UsdPerMtok,
+    Bytes, BytesPerSec, Flops, FlopsPerSec, Secs, SimTime, Tokens, TokensPerSec, Usd, UsdPerHour, UsdPerMtok,
 };
 
 /// Days in a planning month: a year of 365.25 days divided by twelve.

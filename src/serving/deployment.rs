@@ -1,0 +1,102 @@
+//! A self-hosted deployment, as the scenario holds it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{plain, quantified};
+
+quantified! {
+    /// A model on GPUs: replicas of one kind.
+    pub struct Deployment<Q> {
+        /// Catalogue id of the model.
+        pub model: String,
+        /// Catalogue id of the GPU.
+        pub gpu: String,
+        /// GPUs of one replica, over which the model is split (tensor parallel); >= 1.
+        pub gpus_per_replica: u32,
+        /// Format of the weights.
+        pub weights: Precision,
+        /// Format of the KV cache.
+        pub kv_cache: Precision,
+        /// Share of the GPU's memory that the engine may use, 0..=1.
+        pub memory_share: Q,
+        /// Most sequences that run at once on a replica; >= 1.
+        pub max_sequences: u32,
+        /// How much of the data sheet is reached.
+        pub efficiency: Efficiency<Q>,
+        /// Factor on the predicted throughput: the residual of the serving model, 1 is none; > 0.
+        pub capacity_factor: Q,
+        /// Speculative decoding, if used.
+        pub speculative: Option<Speculative<Q>>,
+        /// How many replicas.
+        pub fleet: Fleet<Q>,
+    }
+
+    /// The few calibrated constants of the serving model.
+    pub struct Efficiency<Q> {
+        /// Share of the dense peak that prefill reaches (model FLOP utilisation), 0..=1.
+        pub prefill_mfu: Q,
+        /// Share of the data-sheet bandwidth that decode reaches (model bandwidth utilisation), 0..=1.
+        pub decode_mbu: Q,
+        /// Host and kernel-launch time of one step, in seconds.
+        pub step_overhead_secs: Q,
+        /// Latency of one small all-reduce, in seconds.
+        pub all_reduce_secs: Q,
+    }
+
+    /// A small model drafts, the large one verifies.
+    pub struct Speculative<Q> {
+        /// Probability that a drafted token is accepted, 0..=1.
+        pub acceptance: Q,
+        /// Tokens drafted per step; >= 1.
+        pub draft_tokens: Q,
+        /// Cost of drafting one token, as a share of a decode step of the large model.
+        pub draft_cost_share: Q,
+    }
+
+    /// The number of replicas and how it follows the load.
+    pub struct Fleet<Q> {
+        /// How it follows the load.
+        pub scaling: Scaling,
+        /// Capacity kept free above the peak, as a share of the peak; the reference says 0.3-0.5.
+        pub headroom: Q,
+        /// Replicas beyond what the load needs (N+1 is 1).
+        pub spare_replicas: u32,
+    }
+}
+
+/// How the number of replicas follows the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scaling {
+    /// This many, always.
+    Fixed(u32),
+    /// As many as the week's busiest hour needs, all week.
+    Peak,
+    /// As many as each hour needs, between two bounds; a scale-up is started this many minutes ahead and paid.
+    Auto {
+        /// Fewest replicas.
+        min: u32,
+        /// Most replicas.
+        max: u32,
+        /// Minutes until a new replica serves.
+        startup_minutes: u32,
+    },
+}
+
+/// A number format of weights or KV cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Precision {
+    /// 32 bit.
+    Fp32,
+    /// 16 bit (fp16 or bf16).
+    Bf16,
+    /// 8 bit floating point.
+    Fp8,
+    /// 8 bit integer.
+    Int8,
+    /// 4 bit integer with group scales.
+    Int4,
+    /// 4 bit floating point with block scales (mxfp4, nvfp4).
+    Fp4,
+}
+
+plain!(Scaling, Precision);
