@@ -1,6 +1,7 @@
 //! Breakeven answers one question: should LLM inference be bought from an API, built on own GPUs,
 //! or mixed, and what will it cost, with what certainty?
 
+pub mod analysis;
 pub mod cache;
 pub mod pricing;
 pub mod routing;

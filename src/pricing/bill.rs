@@ -271,6 +271,19 @@ impl Bill {
     }
 }
 
+impl Serialize for Bill {
+    /// A map from line id to US dollars, zeros included, with the total last.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(Some(LINES + 1))?;
+        for (line, usd) in self.lines() {
+            map.serialize_entry(line.id(), &usd)?;
+        }
+        map.serialize_entry("total", &self.total())?;
+        map.end()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,12 @@
+//! Questions asked of a scenario: what does each plan cost, how surely, where does the answer flip, and why.
+//!
+//! Everything goes through one evaluation of one state of the world: point values give the instant answer,
+//! draws give the forecast. Results are data ([`results`]); how they are shown is decided elsewhere.
+
+pub mod results;
+
+pub use results::{
+    Band, BreakEven, Crossing, Curve, DeploymentOutcome, EndpointOutcome, Finding, Forecast, Header, Latency,
+    MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow, Severity,
+    Spread, UseCaseOutcome,
+};
