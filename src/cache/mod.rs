@@ -50,8 +50,14 @@ quantified! {
         Off,
         /// Share of input tokens that are read from the cache, stated by the user, 0..=1.
         Given(Q),
-        /// Computed: shared system prompt by arrival rate, history by the gap between turns, both against this
-        /// time to live in seconds.
-        Derived(Q),
+        /// Computed: shared system prompt by arrival rate, history by the gap between turns, both against the
+        /// time to live.
+        Derived(PromptTtl<Q>),
+    }
+
+    /// How long a prefix stays in a prompt cache after its last use.
+    pub struct PromptTtl<Q> {
+        /// Time to live, in seconds; > 0. It chooses the write rate: up to 5 minutes, up to an hour, beyond.
+        pub ttl_secs: Q,
     }
 }
