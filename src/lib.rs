@@ -8,5 +8,6 @@ pub mod routing;
 pub mod scenario;
 pub mod serving;
 pub mod stats;
+pub mod tokenizer;
 pub mod unit;
 pub mod workload;

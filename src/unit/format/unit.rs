@@ -145,7 +145,7 @@ impl Unit {
             Self::Percent => return percent(v),
             Self::Secs => return secs(v),
             Self::Bytes => return bytes(v),
-            Self::BytesPerSec => return per_second(bytes(v)),
+            Self::BytesPerSec => return per_second(&bytes(v)),
             Self::Watts => return watts(v),
             Self::FlopsPerSec => return super::flops_per_sec(v),
             Self::Plain
@@ -308,8 +308,8 @@ impl Unit {
     }
 }
 
-fn per_second(text: String) -> String {
-    super::with_unit(&text, "/s")
+fn per_second(text: &str) -> String {
+    super::with_unit(text, "/s")
 }
 
 /// Percent with the fewest digits that read back as the same fraction.
