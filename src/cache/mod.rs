@@ -3,6 +3,14 @@
 //! Exact first, then semantic. Hit rates are given or derived from popularity (Zipf) and capacity (Che).
 //! The prompt (prefix) cache belongs to its endpoint: [`PromptCache`] here, its prices in the price sheet.
 
+mod popularity;
+mod prompt;
+mod response;
+
+pub use popularity::Popularity;
+pub use prompt::{PromptInputs, PromptSplit, prompt_split};
+pub use response::response_hit;
+
 use crate::quantified;
 
 quantified! {

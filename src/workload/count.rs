@@ -1,0 +1,99 @@
+//! Numbers of turns and calls: the moments that demand needs, in closed form.
+
+use super::{Count, CountKind};
+
+/// Largest mean that is computed with; larger draws count as this.
+const MEAN_MAX: f64 = 1e9;
+/// Positions that are enumerated one by one before they are grouped.
+const EXACT_POSITIONS: f64 = 64.0;
+/// A position is left out once so small a share of the counts reaches it.
+const TAIL: f64 = 1e-12;
+
+impl Count<f64> {
+    /// The mean that is computed with, 1 ..= 10⁹: a draw outside counts as the nearest end.
+    #[must_use]
+    pub fn expectation(&self) -> f64 {
+        self.mean.max(1.0).min(MEAN_MAX)
+    }
+
+    /// Expected number of ordered pairs, `E[n (n - 1) / 2]`: how often an earlier item is carried by a later one.
+    ///
+    /// `Fixed` with whole part w and rest f: `w (w - 1) / 2 + f w`. `Geometric` with mean m: `m (m - 1)`.
+    #[must_use]
+    pub fn pairs(&self) -> f64 {
+        let mean = self.expectation();
+        match self.kind {
+            CountKind::Fixed => {
+                let (whole, rest) = split(mean);
+                whole * (whole - 1.0) / 2.0 + rest * whole
+            }
+            CountKind::Geometric => mean * (mean - 1.0),
+        }
+    }
+
+    /// Mean of `min(step * i, limit)` over the items i = 0, 1, ... of a sequence, each item alike:
+    /// `E[sum over i < n] / E[n]`.
+    ///
+    /// The history of the average turn, if `step` is what each turn adds. Closed for both kinds: below the limit
+    /// the sum is arithmetic (fixed) or arithmetic-geometric, above it every item counts `limit`.
+    #[must_use]
+    pub fn mean_ramp(&self, step: f64, limit: Option<f64>) -> f64 {
+        let mean = self.expectation();
+        let limit = limit.filter(|&limit| limit / step < 1e18);
+        let Some(limit) = limit else {
+            return step * self.pairs() / mean;
+        };
+        let below = (limit / step).floor();
+        match self.kind {
+            CountKind::Fixed => {
+                let (whole, rest) = split(mean);
+                let rising = below.min(whole - 1.0);
+                let all = step * rising * (rising + 1.0) / 2.0 + limit * (whole - 1.0 - rising);
+                (all + rest * (step * whole).min(limit)) / mean
+            }
+            CountKind::Geometric => {
+                // Item i is reached by r^i of the sequences; each step j <= below adds `step` to all items from j on.
+                let ln_r = (-1.0 / mean).ln_1p();
+                let r = 1.0 - 1.0 / mean;
+                let full = step * r * -(below * ln_r).exp_m1() * mean;
+                if r > 0.0 { full + (limit - step * below) * ((below + 1.0) * ln_r).exp() } else { 0.0 }
+            }
+        }
+    }
+
+    /// Visits the positions i = 0, 1, ... with the expected number of items there, `P(n > i)`.
+    ///
+    /// The first 64 positions are visited one by one; later ones in groups that grow by a sixteenth, at the group's
+    /// middle. Positions that fewer than 10⁻¹² of the sequences reach are left out.
+    pub(super) fn each_position(&self, mut visit: impl FnMut(f64, f64)) {
+        let mean = self.expectation();
+        let (whole, rest) = split(mean);
+        let ln_r = (-1.0 / mean).ln_1p();
+        let end = match self.kind {
+            CountKind::Fixed => whole,
+            CountKind::Geometric if mean > 1.0 => (TAIL.ln() / ln_r).ceil(),
+            CountKind::Geometric => 1.0,
+        };
+        let mut start = 0.0;
+        while start < end {
+            let width = if start < EXACT_POSITIONS { 1.0 } else { (start / 16.0).floor() };
+            let width = width.min(end - start);
+            let weight = match self.kind {
+                CountKind::Fixed => width,
+                CountKind::Geometric if width > 1.0 => (start * ln_r).exp() * -(width * ln_r).exp_m1() * mean,
+                CountKind::Geometric if start > 0.0 => (start * ln_r).exp(),
+                CountKind::Geometric => 1.0,
+            };
+            visit(start + (width - 1.0) / 2.0, weight);
+            start += width;
+        }
+        if rest > 0.0 && self.kind == CountKind::Fixed {
+            visit(whole, rest);
+        }
+    }
+}
+
+/// Whole part and rest.
+fn split(mean: f64) -> (f64, f64) {
+    (mean.floor(), mean - mean.floor())
+}

@@ -1,0 +1,206 @@
+//! Lengths: mean, limited mean, tail and quantile of each family, in closed form.
+//!
+//! Start with [`Length::mean_limited`]: what is left of an answer under a limit. Several questions to one length are
+//! answered cheaper by its prepared form, `Spread`.
+
+use statrs::function::{erf, gamma};
+
+use super::{Length, LengthSpread};
+
+/// Standard normal quantile of 0.95.
+pub(super) const Z95: f64 = 1.644_853_626_951_472_2;
+/// Largest median that is computed with, in tokens; larger draws count as this.
+pub(super) const TOKENS_MAX: f64 = 1e15;
+/// Largest P95 over median that is computed with.
+const RATIO_MAX: f64 = 1e6;
+/// Below this sigma the gamma is computed as the log-normal of the same mean and variance: they differ by less than
+/// 10⁻⁴ of the mean there, and its series would need too many terms.
+const GAMMA_SIGMA_MIN: f64 = 0.01;
+
+/// A length with its parameters worked out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Spread {
+    /// All alike.
+    Fixed(f64),
+    /// `exp(mu + sigma Z)`.
+    LogNormal { mu: f64, sigma: f64, mean: f64 },
+    /// Shape and scale.
+    Gamma { shape: f64, scale: f64, mean: f64, ln_gamma: f64 },
+}
+
+impl Length<f64> {
+    /// Mean length, in tokens: finite, >= 0.
+    ///
+    /// Log-normal: `median * exp(sigma² / 2)` with `sigma = ln(p95 / median) / 1.645`; the gamma has the same mean.
+    ///
+    /// Draws that stray are clamped: a median below 0 (or not a number) counts as 0 and makes every length 0, a P95
+    /// below the median as equal to it, medians above 10¹⁵ and ratios above 10⁶ as these.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.spread().mean()
+    }
+
+    /// Mean of `min(X, limit)`, the limited expected value; `limit` in tokens, below 0 counts as 0.
+    ///
+    /// Log-normal: `mean Phi((ln L - mu - sigma²) / sigma) + L (1 - Phi((ln L - mu) / sigma))`; gamma:
+    /// `mean P(k + 1, L / theta) + L Q(k, L / theta)`.
+    /// Source: Klugman, Panjer, Willmot, *Loss Models*, appendix A.
+    #[must_use]
+    pub fn mean_limited(&self, limit: f64) -> f64 {
+        self.spread().mean_limited(limit)
+    }
+
+    /// Probability that a length is greater than `x` tokens, 0..=1.
+    #[must_use]
+    pub fn survival(&self, x: f64) -> f64 {
+        self.spread().survival(x)
+    }
+
+    /// The length that a share `p` of the lengths does not exceed; `p` is clamped to 0 ..= 1 - 2⁻⁵³.
+    #[must_use]
+    pub fn quantile(&self, p: f64) -> f64 {
+        self.spread().quantile(p)
+    }
+
+    /// The parameters of the family.
+    pub(super) fn spread(&self) -> Spread {
+        let median = tokens(self.median);
+        let ratio = (self.p95 / median).max(1.0).min(RATIO_MAX);
+        if median == 0.0 || ratio == 1.0 || self.spread == LengthSpread::Fixed {
+            return Spread::Fixed(median);
+        }
+        let sigma = ratio.ln() / Z95;
+        let mean = median * (sigma * sigma / 2.0).exp();
+        if self.spread == LengthSpread::LogNormal || sigma < GAMMA_SIGMA_MIN {
+            return Spread::LogNormal { mu: median.ln(), sigma, mean };
+        }
+        // Squared coefficient of variation of the log-normal.
+        let shape = 1.0 / (sigma * sigma).exp_m1();
+        Spread::Gamma { shape, scale: mean / shape, mean, ln_gamma: gamma::ln_gamma(shape + 1.0) }
+    }
+}
+
+impl Spread {
+    pub(super) fn mean(&self) -> f64 {
+        match *self {
+            Self::Fixed(value) => value,
+            Self::LogNormal { mean, .. } | Self::Gamma { mean, .. } => mean,
+        }
+    }
+
+    pub(super) fn mean_limited(&self, limit: f64) -> f64 {
+        if limit > 0.0 { self.mean() - self.tail(limit).1 } else { 0.0 }
+    }
+
+    pub(super) fn survival(&self, x: f64) -> f64 {
+        self.tail(x).0
+    }
+
+    /// `P(X > x)` and the mean excess over it, `E[max(X - x, 0)]`.
+    pub(super) fn tail(&self, x: f64) -> (f64, f64) {
+        if x < 0.0 {
+            return (1.0, self.mean() - x);
+        }
+        match *self {
+            Self::Fixed(value) => (f64::from(u8::from(value > x)), (value - x).max(0.0)),
+            Self::LogNormal { mean, .. } if x == 0.0 => (1.0, mean),
+            Self::LogNormal { mu, sigma, mean } => {
+                let z = (x.ln() - mu) / sigma;
+                let survival = normal_survival(z);
+                (survival, (mean * normal_survival(z - sigma) - x * survival).max(0.0))
+            }
+            Self::Gamma { shape, scale, mean, ln_gamma } => {
+                let z = x / scale;
+                let density = density(shape, z, ln_gamma);
+                let survival = gamma_survival(shape, z, density);
+                // Q(k + 1, z) = Q(k, z) + z^k e^-z / Gamma(k + 1)
+                let above = mean * (survival + density).min(1.0);
+                (survival, (above - x * survival).max(0.0))
+            }
+        }
+    }
+
+    fn quantile(&self, p: f64) -> f64 {
+        let p = p.max(0.0).min(1.0 - f64::EPSILON / 2.0);
+        match *self {
+            Self::Fixed(value) => value,
+            _ if p == 0.0 => 0.0,
+            Self::LogNormal { mu, sigma, .. } => {
+                (mu - sigma * std::f64::consts::SQRT_2 * erf::erfc_inv(2.0 * p)).exp()
+            }
+            Self::Gamma { .. } => self.quantile_by_halving(p),
+        }
+    }
+
+    /// Halves a bracket on the logarithm of the length; for families without a closed inverse.
+    fn quantile_by_halving(&self, p: f64) -> f64 {
+        let (mut low, mut high) = (-700.0, 100.0);
+        for _ in 0..70 {
+            let middle: f64 = (low + high) / 2.0;
+            if self.survival(middle.exp()) > 1.0 - p { low = middle } else { high = middle }
+        }
+        f64::midpoint(low, high).exp()
+    }
+}
+
+/// A number of tokens that is computed with: 0 ..= 10¹⁵, not-a-number counts as 0.
+pub(super) fn tokens(value: f64) -> f64 {
+    value.max(0.0).min(TOKENS_MAX)
+}
+
+/// A share that is computed with: 0..=1, not-a-number counts as 0.
+pub(super) fn share(value: f64) -> f64 {
+    value.max(0.0).min(1.0)
+}
+
+fn normal_survival(z: f64) -> f64 {
+    0.5 * erf::erfc(z / std::f64::consts::SQRT_2)
+}
+
+/// `z^k e^-z / Gamma(k + 1)`, with `ln_gamma = ln Gamma(k + 1)`.
+fn density(shape: f64, z: f64, ln_gamma: f64) -> f64 {
+    if z > 0.0 { (shape * z.ln() - z - ln_gamma).exp() } else { 0.0 }
+}
+
+/// Regularised upper incomplete gamma function Q(k, z): a series below k + 1, a continued fraction (modified Lentz) above.
+///
+/// Source: Abramowitz & Stegun 6.5.29 and 6.5.31.
+fn gamma_survival(shape: f64, z: f64, density: f64) -> f64 {
+    const TERMS: u32 = 2_000;
+    if z <= 0.0 {
+        return 1.0;
+    }
+    if z < shape + 1.0 {
+        let (mut term, mut sum, mut k) = (1.0, 1.0, shape);
+        for _ in 0..TERMS {
+            k += 1.0;
+            term *= z / k;
+            sum += term;
+            if term < sum * 1e-16 {
+                break;
+            }
+        }
+        return share(1.0 - density * sum);
+    }
+    let mut b = z + 1.0 - shape;
+    let mut c = 1e300;
+    let mut d = 1.0 / b;
+    let mut fraction = d;
+    for i in 1..TERMS {
+        let i = f64::from(i);
+        let a = -i * (i - shape);
+        b += 2.0;
+        d = 1.0 / nonzero(a * d + b);
+        c = nonzero(b + a / c);
+        let change = c * d;
+        fraction *= change;
+        if (change - 1.0).abs() < 1e-15 {
+            break;
+        }
+    }
+    share(density * shape * fraction)
+}
+
+fn nonzero(value: f64) -> f64 {
+    if value.abs() < 1e-300 { 1e-300 } else { value }
+}
