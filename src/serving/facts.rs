@@ -1,0 +1,203 @@
+//! What the serving maths needs of a model and a GPU, prepared once and read by every trial.
+
+use super::Precision;
+
+/// Architecture of a model in the numbers that memory and time depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFacts {
+    /// All weights; > 0.
+    pub total_params: f64,
+    /// Weights that one token is multiplied with (no embedding look-up); > 0, at most `total_params`.
+    pub active_params: f64,
+    /// Weights of the input embedding that are only looked up, never streamed; 0 where tied to the output.
+    pub lookup_params: f64,
+    /// Transformer layers.
+    pub layers: f64,
+    /// Layers with attention; fewer than `layers` where others keep a state of fixed size.
+    pub attention_layers: f64,
+    /// Width of the residual stream.
+    pub hidden: f64,
+    /// Query heads.
+    pub heads: f64,
+    /// Key-value heads; not used with `mla`.
+    pub kv_heads: f64,
+    /// Width of one head.
+    pub head_dim: f64,
+    /// Elements of KV that each token leaves in the layers that see everything, summed over them.
+    pub kv_elements: f64,
+    /// Mixture of experts, if it is one.
+    pub experts: Option<ExpertFacts>,
+    /// Multi-head latent attention, if it has it.
+    pub mla: Option<LatentFacts>,
+    /// Sliding-window layers, if it has them.
+    pub sliding: Option<SlidingFacts>,
+    /// Longest context, in tokens.
+    pub context_max: f64,
+}
+
+/// Routed experts, the same in every layer that has them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpertFacts {
+    /// Experts per layer; >= 1.
+    pub count: f64,
+    /// Experts that answer each token, at most `count`.
+    pub top_k: f64,
+    /// Weights of all routed experts of all layers.
+    pub params: f64,
+}
+
+/// Latent attention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatentFacts {
+    /// Width of the compressed keys and values.
+    pub latent: f64,
+    /// Width of the positional part of the key.
+    pub rope: f64,
+    /// Width of the rest of a head's key.
+    pub nope: f64,
+    /// Width of a head's value.
+    pub value: f64,
+}
+
+/// Layers that look back only so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlidingFacts {
+    /// How far, in tokens.
+    pub window: f64,
+    /// How many layers.
+    pub layers: f64,
+    /// Elements of KV that each token leaves in them, summed over them, until the window is full.
+    pub kv_elements: f64,
+}
+
+/// Data sheet of a GPU: dense rates, per device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GpuFacts {
+    /// Memory that a process can use, in bytes; > 0.
+    pub memory_bytes: f64,
+    /// Memory bandwidth, in bytes per second; > 0.
+    pub bandwidth_bytes_per_s: f64,
+    /// Dense 16 bit rate, in FLOP/s; > 0.
+    pub bf16_flops: f64,
+    /// Dense FP8 rate; `None` where there is none: such weights are then multiplied in 16 bit.
+    pub fp8_flops: Option<f64>,
+    /// Dense INT8 rate.
+    pub int8_ops: Option<f64>,
+    /// Dense FP4 rate.
+    pub fp4_flops: Option<f64>,
+    /// Bandwidth to the neighbours in one direction, in bytes per second; > 0.
+    pub link_bytes_per_s: f64,
+}
+
+/// PCIe 4.0 x16 in one direction: what GPUs without a link of their own talk over. Source: PCI-SIG, 16 GT/s x 16 lanes.
+pub const PCIE_BYTES_PER_S: f64 = 31.5e9;
+
+impl ModelFacts {
+    /// A plain decoder: dense, grouped queries, all layers alike, embeddings not tied.
+    ///
+    /// - `vocab`: size of the vocabulary; the look-up table of `vocab * hidden` weights is not streamed.
+    #[must_use]
+    pub fn dense(
+        total_params: f64,
+        layers: f64,
+        hidden: f64,
+        (heads, kv_heads, head_dim): (f64, f64, f64),
+        vocab: f64,
+    ) -> Self {
+        let lookup_params = vocab * hidden;
+        Self {
+            total_params,
+            active_params: total_params - lookup_params,
+            lookup_params,
+            layers,
+            attention_layers: layers,
+            hidden,
+            heads,
+            kv_heads,
+            head_dim,
+            kv_elements: layers * 2.0 * kv_heads * head_dim,
+            experts: None,
+            mla: None,
+            sliding: None,
+            context_max: 131_072.0,
+        }
+    }
+
+    /// Bytes of KV of one sequence of `context` tokens, one copy: growing layers, and sliding ones up to their window.
+    #[must_use]
+    pub fn kv_bytes(&self, context: f64, precision: Precision) -> f64 {
+        let context = context.max(0.0);
+        let sliding = self.sliding.map_or(0.0, |s| s.kv_elements * context.min(s.window));
+        (self.kv_elements * context + sliding) * precision.bytes_per_kv()
+    }
+
+    /// Copies of the KV that a split over `gpus` keeps: tensor parallelism divides by KV heads, and a latent vector
+    /// has no heads to divide by. >= 1.
+    #[must_use]
+    pub fn kv_copies(&self, gpus: f64) -> f64 {
+        let parts = if self.mla.is_some() { 1.0 } else { self.kv_heads.max(1.0) };
+        (gpus / parts).max(1.0)
+    }
+}
+
+impl Precision {
+    /// All of them, in order of display.
+    pub const ALL: &[Self] = &[Self::Fp32, Self::Bf16, Self::Fp8, Self::Int8, Self::Int4, Self::Fp4];
+
+    /// Name for people.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Fp32 => "FP32",
+            Self::Bf16 => "BF16",
+            Self::Fp8 => "FP8",
+            Self::Int8 => "INT8",
+            Self::Int4 => "INT4",
+            Self::Fp4 => "FP4",
+        }
+    }
+
+    /// Bytes of one weight, scales included: INT4 with a 16 bit scale and a 4 bit zero for each 128 weights (as in
+    /// AWQ and GPTQ), FP4 with an 8 bit scale for each 16 (NVFP4); 8 bit formats scale whole blocks or channels.
+    #[must_use]
+    pub const fn bytes_per_weight(self) -> f64 {
+        match self {
+            Self::Fp32 => 4.0,
+            Self::Bf16 => 2.0,
+            Self::Fp8 | Self::Int8 => 1.0,
+            Self::Int4 => 0.5 + 2.5 / 128.0,
+            Self::Fp4 => 0.5 + 1.0 / 16.0,
+        }
+    }
+
+    /// Bytes of one element of the KV cache, scales included as in [`Precision::bytes_per_weight`].
+    #[must_use]
+    pub const fn bytes_per_kv(self) -> f64 {
+        self.bytes_per_weight()
+    }
+
+    /// Rate at which weights of this format are multiplied, in FLOP/s, and the share of that rate which kernels
+    /// reach relative to 16 bit.
+    ///
+    /// Formats that the hardware lacks, and 4 bit integers, are widened to 16 bit first. Shares: empirical GEMM use
+    /// of peak in AIConfigurator, bf16 .70, w8a16 .55, w4a16 .45, fp8 .45, nvfp4 .30, each over .70.
+    pub(super) fn flops(self, gpu: &GpuFacts) -> f64 {
+        const WIDENED_8: f64 = 0.55 / 0.70;
+        const WIDENED_4: f64 = 0.45 / 0.70;
+        const NATIVE_8: f64 = 0.45 / 0.70;
+        const NATIVE_4: f64 = 0.30 / 0.70;
+        let bf16 = gpu.bf16_flops;
+        let best = |native: Option<f64>, share: f64, widened: f64| {
+            native.map_or(0.0, |flops| flops * share).max(bf16 * widened)
+        };
+        match self {
+            // TF32 runs at half of the 16 bit rate on every tensor core generation.
+            Self::Fp32 => 0.5 * bf16,
+            Self::Bf16 => bf16,
+            Self::Fp8 => best(gpu.fp8_flops, NATIVE_8, WIDENED_8),
+            Self::Int8 => best(gpu.int8_ops, NATIVE_8, WIDENED_8),
+            Self::Int4 => bf16 * WIDENED_4,
+            Self::Fp4 => best(gpu.fp4_flops, NATIVE_4, WIDENED_4),
+        }
+    }
+}

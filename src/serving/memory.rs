@@ -1,0 +1,107 @@
+//! What fits: weights, working memory, and what is left for KV.
+
+use thiserror::Error;
+
+use super::{Deployment, GpuFacts, ModelFacts};
+use crate::unit::Bytes;
+
+/// Memory of one replica, in bytes over all its GPUs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Weights.
+    pub weights_bytes: f64,
+    /// KV of one more token while every layer still grows, all copies.
+    pub kv_bytes_per_token: f64,
+    /// Activations, buffers and runtime.
+    pub activation_bytes: f64,
+    /// What the engine may use.
+    pub usable_bytes: f64,
+    /// What is left for KV; > 0.
+    pub kv_budget_bytes: f64,
+    /// Tokens whose KV fits, while every layer still grows. Models with sliding windows hold more: see
+    /// [`Memory::sequences`].
+    pub kv_tokens: f64,
+}
+
+/// Why a deployment cannot be run.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum ServingError {
+    /// Weights and working memory exceed what the engine may use.
+    #[error(
+        "the model does not fit: it needs {:.1} GB and has {:.1} GB; take more GPUs per replica, a smaller weight format or a larger memory share",
+        need.get() / 1e9, have.get() / 1e9
+    )]
+    DoesNotFit {
+        /// Weights and working memory.
+        need: Bytes,
+        /// What the engine may use.
+        have: Bytes,
+    },
+    /// Attention heads cannot be divided evenly over the GPUs.
+    #[error(
+        "{heads} attention heads cannot be split over {gpus} GPUs; write a number of GPUs that divides {heads}"
+    )]
+    TensorParallel {
+        /// Query heads of the model.
+        heads: u32,
+        /// GPUs of a replica.
+        gpus: u32,
+    },
+}
+
+/// Runtime, graphs and communication buffers per GPU. Source: vLLM measured, non-torch .13-.55 GiB.
+const RUNTIME_BYTES_PER_GPU: f64 = 0.5e9;
+
+/// Tokens that one step may process: vLLM's default of `max_num_batched_tokens` on large GPUs.
+pub(super) const STEP_TOKENS: f64 = 8192.0;
+
+/// Activation bytes per token and unit of width, dense: (4 + 7/tp) x 2 bytes, which follows AIConfigurator's
+/// 11/6.5/5/5 at tp 1/2/4/8; mixtures of experts take twice that.
+fn activation_bytes_per_gpu(model: &ModelFacts, gpus: f64) -> f64 {
+    let width = if model.experts.is_some() { 2.0 } else { 1.0 };
+    2.0 * STEP_TOKENS * model.hidden * width * (4.0 + 7.0 / gpus)
+}
+
+/// Memory of one replica.
+///
+/// Weights = parameters x bytes per weight, one copy over the GPUs; usable = GPUs x memory x `memory_share`; the rest
+/// after working memory is KV. Not modelled: layers kept in a wider format than the rest, pipeline parallelism.
+///
+/// # Errors
+/// [`ServingError::DoesNotFit`] with both sizes, [`ServingError::TensorParallel`] if heads do not divide.
+pub fn memory(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result<Memory, ServingError> {
+    let gpus = f64::from(d.gpus_per_replica.max(1));
+    if model.heads >= 1.0 && model.heads % gpus != 0.0 {
+        return Err(ServingError::TensorParallel {
+            heads: model.heads as u32,
+            gpus: d.gpus_per_replica.max(1),
+        });
+    }
+    let weights_bytes = model.total_params * d.weights.bytes_per_weight();
+    let activation_bytes = gpus * (RUNTIME_BYTES_PER_GPU + activation_bytes_per_gpu(model, gpus));
+    let usable_bytes = gpus * gpu.memory_bytes * d.memory_share.clamp(0.0, 1.0);
+    let kv_budget_bytes = usable_bytes - weights_bytes - activation_bytes;
+    if kv_budget_bytes <= 0.0 {
+        let need = Bytes(weights_bytes + activation_bytes);
+        return Err(ServingError::DoesNotFit { need, have: Bytes(usable_bytes) });
+    }
+    let kv_bytes_per_token = model.kv_bytes(1.0, d.kv_cache) * model.kv_copies(gpus);
+    let kv_tokens = kv_budget_bytes / kv_bytes_per_token.max(1e-3);
+    Ok(Memory {
+        weights_bytes,
+        kv_bytes_per_token,
+        activation_bytes,
+        usable_bytes,
+        kv_budget_bytes,
+        kv_tokens,
+    })
+}
+
+impl Memory {
+    /// Sequences of `context` tokens whose KV fits at once; a real number, >= 0.
+    #[must_use]
+    pub fn sequences(&self, model: &ModelFacts, d: &Deployment<f64>, context: f64) -> f64 {
+        let copies = model.kv_copies(f64::from(d.gpus_per_replica.max(1)));
+        self.kv_budget_bytes / (model.kv_bytes(context.max(1.0), d.kv_cache) * copies).max(1e-3)
+    }
+}
