@@ -1,0 +1,277 @@
+//! Tokens to money at one API endpoint in one month, and what the contract makes of the month's spend.
+
+use super::{Api, Bill, Bracket, CustomPrice, Line};
+use crate::unit::{HOURS_PER_WEEK, TOKENS_PER_MTOK};
+
+/// The rates that hold for one endpoint in one month, in US dollars per million tokens, before region and contract.
+///
+/// `None` is not priced, never zero. Missing reasoning is the output rate, missing cache rates are the input rate.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Rates {
+    /// Input.
+    pub input: Option<f64>,
+    /// Output.
+    pub output: Option<f64>,
+    /// Hidden reasoning.
+    pub reasoning: Option<f64>,
+    /// Input read from the prompt cache.
+    pub cached_read: Option<f64>,
+    /// Input written to the prompt cache, the whole rate (not the surplus).
+    pub cache_write: Option<f64>,
+    /// Keeping a million tokens cached for an hour; `None` where nothing is asked for it.
+    pub cache_storage_per_hour: Option<f64>,
+    /// What calls with a long prompt pay, for all of their tokens.
+    pub long: Option<LongRates>,
+}
+
+/// Rates of calls whose prompt is longer than a threshold: a cliff, every token of the call pays them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LongRates {
+    /// The longest prompt at the ordinary rates, in tokens.
+    pub threshold_tokens: f64,
+    /// Input.
+    pub input: Option<f64>,
+    /// Output.
+    pub output: Option<f64>,
+    /// Hidden reasoning.
+    pub reasoning: Option<f64>,
+    /// Input read from the prompt cache.
+    pub cached_read: Option<f64>,
+    /// Input written to the prompt cache.
+    pub cache_write: Option<f64>,
+}
+
+/// Tokens of one kind of calls in one month.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TokenUse {
+    /// Input not read from the prompt cache; written tokens and history are part of it.
+    pub fresh_tokens: f64,
+    /// The part of `fresh_tokens` that carries a conversation or an agent loop.
+    pub history_tokens: f64,
+    /// Input read from the prompt cache.
+    pub read_tokens: f64,
+    /// The part of `fresh_tokens` that is written to the prompt cache.
+    pub written_tokens: f64,
+    /// Visible output.
+    pub output_tokens: f64,
+    /// Hidden reasoning, not part of `output_tokens`.
+    pub reasoning_tokens: f64,
+}
+
+/// Usage of one use case at one API endpoint in one month.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ApiUsage {
+    /// Calls that were answered.
+    pub calls: f64,
+    /// Tokens of all calls, long ones included.
+    pub tokens: TokenUse,
+    /// The part of `tokens` that belongs to calls above the long-context threshold; without it, or without long
+    /// rates, all tokens pay the ordinary rates.
+    pub long: Option<TokenUse>,
+    /// Million token-hours in the cache.
+    pub stored_mtok_hours: f64,
+    /// Failed attempts that are billed, per answered call; >= 0.
+    pub failed_billed: f64,
+    /// Fees of tools, in US dollars.
+    pub tool_usd: f64,
+}
+
+impl TokenUse {
+    fn scaled_sum(&self, other: &Self, factor: f64) -> Self {
+        Self {
+            fresh_tokens: self.fresh_tokens + factor * other.fresh_tokens,
+            history_tokens: self.history_tokens + factor * other.history_tokens,
+            read_tokens: self.read_tokens + factor * other.read_tokens,
+            written_tokens: self.written_tokens + factor * other.written_tokens,
+            output_tokens: self.output_tokens + factor * other.output_tokens,
+            reasoning_tokens: self.reasoning_tokens + factor * other.reasoning_tokens,
+        }
+    }
+
+    /// Adds another use.
+    pub fn add(&mut self, other: &Self) {
+        *self = self.scaled_sum(other, 1.0);
+    }
+}
+
+impl Rates {
+    /// A user's own rates: they replace the sheet's, long-context rates included.
+    #[must_use]
+    pub fn custom(custom: &CustomPrice<f64>) -> Self {
+        Self {
+            input: Some(custom.input_usd_per_mtok),
+            output: Some(custom.output_usd_per_mtok),
+            cached_read: custom.cached_read_usd_per_mtok,
+            cache_write: custom.cache_write_usd_per_mtok,
+            ..Self::default()
+        }
+    }
+
+    fn ordinary(&self) -> LongRates {
+        LongRates {
+            threshold_tokens: 0.0,
+            input: self.input,
+            output: self.output,
+            reasoning: self.reasoning,
+            cached_read: self.cached_read,
+            cache_write: self.cache_write,
+        }
+    }
+}
+
+/// The lines that are token spend: what region, discount, brackets and provisioned throughput act on.
+const TOKEN_LINES: [Line; 8] = [
+    Line::ApiInput,
+    Line::ApiHistory,
+    Line::ApiCachedRead,
+    Line::ApiCacheWrite,
+    Line::ApiOutput,
+    Line::ApiReasoning,
+    Line::Retries,
+    Line::Region,
+];
+
+/// Adds tokens at their rates; returns whether a rate was missing for tokens that were used.
+fn add_tokens(bill: &mut Bill, rates: &LongRates, tokens: &TokenUse, factor: f64) -> bool {
+    let mut not_priced = false;
+    let mut add = |line: Line, tokens: f64, rate: Option<f64>| match rate {
+        Some(rate) => bill.add(line, tokens * rate * factor / TOKENS_PER_MTOK),
+        None => not_priced |= tokens > 0.0,
+    };
+    let input = rates.input;
+    add(Line::ApiInput, tokens.fresh_tokens - tokens.history_tokens, input);
+    add(Line::ApiHistory, tokens.history_tokens, input);
+    add(Line::ApiCachedRead, tokens.read_tokens, rates.cached_read.or(input));
+    // Written tokens are fresh tokens too: what they pay beyond the input rate is the write.
+    let surplus = match (rates.cache_write, input) {
+        (Some(write), Some(input)) => Some(write - input),
+        (None, Some(_)) => Some(0.0),
+        (_, None) => None,
+    };
+    add(Line::ApiCacheWrite, tokens.written_tokens, surplus);
+    add(Line::ApiOutput, tokens.output_tokens, rates.output);
+    add(Line::ApiReasoning, tokens.reasoning_tokens, rates.reasoning.or(rates.output));
+    not_priced
+}
+
+/// Factor on token rates after so many months of the expected change: `(1 + change)^(months / 12)`.
+#[must_use]
+pub fn price_factor(change_per_year: f64, months_from_start: f64) -> f64 {
+    (1.0 + change_per_year.max(-1.0)).powf(months_from_start.max(0.0) / 12.0)
+}
+
+/// The month's bill of one use case at list price, and whether it is only "at least": true when tokens were used that
+/// have no rate.
+///
+/// The price change acts on token rates and cache storage, not on fees per call. Region is a line of its own; failed
+/// attempts that are billed cost what an answered call costs in tokens and fee. Contract effects on the whole spend of
+/// the endpoint come from [`settle`].
+///
+/// - `months_from_start`: >= 0; at 0 the rates are as given.
+#[must_use]
+pub fn api_bill(rates: &Rates, terms: &Api<f64>, usage: &ApiUsage, months_from_start: f64) -> (Bill, bool) {
+    let factor = price_factor(terms.price_change_per_year, months_from_start);
+    let mut bill = Bill::default();
+    let not_priced = match (&rates.long, &usage.long) {
+        (Some(long_rates), Some(long)) => {
+            let short = usage.tokens.scaled_sum(long, -1.0);
+            let short_missing = add_tokens(&mut bill, &rates.ordinary(), &short, factor);
+            add_tokens(&mut bill, long_rates, long, factor) || short_missing
+        }
+        _ => add_tokens(&mut bill, &rates.ordinary(), &usage.tokens, factor),
+    };
+    let tokens = bill.total();
+    let region = tokens * (terms.regional_factor.max(0.0) - 1.0);
+    let calls = usage.calls * terms.usd_per_call;
+    bill.add(Line::Region, region);
+    bill.add(Line::Retries, usage.failed_billed.max(0.0) * (tokens + region + calls));
+    bill.add(Line::Fees, calls + usage.tool_usd);
+    let stored = rates.cache_storage_per_hour.map_or(0.0, |rate| rate * usage.stored_mtok_hours * factor);
+    bill.add(Line::Storage, stored);
+    (bill, not_priced)
+}
+
+/// A month of one endpoint, all use cases together: what a contract looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct MonthAtEndpoint<'a> {
+    /// Sum of the [`api_bill`]s.
+    pub bill: &'a Bill,
+    /// Sum of the tokens.
+    pub tokens: TokenUse,
+    /// Share of the month's tokens in each hour of the week relative to the mean hour; `None` is flat. Only
+    /// provisioned throughput looks at it.
+    pub hours: Option<&'a [f64; HOURS_PER_WEEK]>,
+    /// Hours of the month.
+    pub hours_per_month: f64,
+}
+
+/// What the contract adds to (and takes off) the month's list bill at one endpoint; the sum of both is what is paid.
+///
+/// In this order: provisioned units serve what they can, hour by hour, and take it off the token lines for their fee;
+/// the contract's discount acts on the token spend that is left; volume brackets discount the part of that list spend
+/// above each threshold; a commitment discounts the whole rest, fees included, and at least the commitment is paid.
+/// The fee of provisioned units does not count toward the commitment.
+#[must_use]
+pub fn settle(terms: &Api<f64>, month: &MonthAtEndpoint<'_>) -> Bill {
+    let mut change = Bill::default();
+    let covered = terms.provisioned.as_ref().map_or(0.0, |units| {
+        change.add(Line::Provisioned, units.units * units.usd_per_unit_hour * month.hours_per_month);
+        let weighted = month.tokens.fresh_tokens
+            + units.cached_weight * month.tokens.read_tokens
+            + units.output_weight * (month.tokens.output_tokens + month.tokens.reasoning_tokens);
+        covered_share(
+            weighted / month.hours_per_month.max(1.0),
+            60.0 * units.units * units.tokens_per_min_per_unit,
+            month.hours,
+        )
+    });
+    let mut token_spend = 0.0;
+    for line in TOKEN_LINES {
+        let list = month.bill.get(line);
+        if covered > 0.0 {
+            change.add(line, -covered * list);
+        }
+        token_spend += (1.0 - covered) * list;
+    }
+    let kept = 1.0 - terms.discount.clamp(0.0, 1.0);
+    let contract = token_spend * (1.0 - kept);
+    let volume = kept * bracket_discount(&terms.brackets, token_spend);
+    change.add(Line::Discount, -(contract + volume));
+    if let Some(commitment) = &terms.commitment {
+        let usage = token_spend - contract - volume + month.bill.get(Line::Fees);
+        let discount = usage * commitment.discount.clamp(0.0, 1.0);
+        change.add(Line::Discount, -discount);
+        change.add(Line::CommitmentShortfall, (commitment.usd_per_month - (usage - discount)).max(0.0));
+    }
+    change
+}
+
+/// Share of the demand that a capacity serves, hour by hour, both per hour.
+fn covered_share(mean_demand: f64, capacity: f64, hours: Option<&[f64; HOURS_PER_WEEK]>) -> f64 {
+    if mean_demand <= 0.0 {
+        return 0.0;
+    }
+    let ratio = (capacity / mean_demand).max(0.0);
+    match hours {
+        None => ratio.min(1.0),
+        Some(hours) => {
+            let all: f64 = hours.iter().sum();
+            let relative = if all > 0.0 { HOURS_PER_WEEK as f64 / all } else { 0.0 };
+            let served: f64 = hours.iter().map(|hour| (hour * relative).min(ratio)).sum();
+            (served / HOURS_PER_WEEK as f64).clamp(0.0, 1.0)
+        }
+    }
+}
+
+/// US dollars off: each bracket discounts the part of the spend from its threshold to the next one.
+fn bracket_discount(brackets: &[Bracket], spend: f64) -> f64 {
+    let next = |from: f64| {
+        let above = brackets.iter().map(|other| other.above_usd_per_month).filter(|other| *other > from);
+        above.fold(f64::INFINITY, f64::min)
+    };
+    let part = |bracket: &Bracket| {
+        let top = next(bracket.above_usd_per_month).min(spend);
+        (top - bracket.above_usd_per_month.max(0.0)).max(0.0) * bracket.discount.clamp(0.0, 1.0)
+    };
+    brackets.iter().map(part).sum()
+}
