@@ -1,6 +1,6 @@
 //! How input tokens split at an endpoint's cache of prompt prefixes.
 
-use super::PromptCache;
+use super::{PromptCache, PromptTtl};
 
 /// A shorter pause than this counts as this, in seconds; only so that nothing divides by zero.
 const PAUSE_MIN: f64 = 1e-3;
@@ -68,7 +68,9 @@ pub fn prompt_split(cache: &PromptCache<f64>, inputs: &PromptInputs) -> PromptSp
             let read = parts.total() * hit.max(0.0).min(1.0);
             PromptSplit { fresh: parts.total() - read, read, written: 0.0 }
         }
-        PromptCache::Derived(ttl) if ttl > 0.0 && parts.prefix_per_call() >= inputs.min_prefix_tokens => {
+        PromptCache::Derived(PromptTtl { ttl_secs: ttl })
+            if ttl > 0.0 && parts.prefix_per_call() >= inputs.min_prefix_tokens =>
+        {
             derived(&parts, inputs, ttl)
         }
         PromptCache::Derived(_) => PromptSplit { fresh: parts.total(), ..PromptSplit::default() },
