@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod cache;
+pub mod catalog;
 pub mod pricing;
 pub mod routing;
 pub mod scenario;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::catalog::ServiceTier;
 use crate::{plain, quantified};
 
 quantified! {
@@ -175,19 +176,6 @@ pub struct Bracket {
     pub above_usd_per_month: f64,
     /// Discount on the part above, 0..1.
     pub discount: f64,
-}
-
-/// Service tier of an API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServiceTier {
-    /// The list price.
-    Standard,
-    /// Answers within a day.
-    Batch,
-    /// Slower, cheaper.
-    Flex,
-    /// Faster, dearer.
-    Priority,
 }
 
 plain!(Bracket, ServiceTier);
