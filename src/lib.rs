@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod cache;
 pub mod catalog;
+pub mod io;
 pub mod pricing;
 pub mod routing;
 pub mod scenario;
