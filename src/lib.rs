@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod cache;
 pub mod catalog;
 pub mod io;
+pub mod job;
 pub mod pricing;
 pub mod routing;
 pub mod scenario;
