@@ -101,8 +101,7 @@ pub(super) fn overlay(base: &Catalog, text: &str, path: &str) -> Result<Catalog,
     let mut faults = check::faults(&file, base);
     if !faults.is_empty() {
         for fault in &mut faults {
-            let row = line_of(text, 1, &format!("\"{}\"", fault.row));
-            fault.line = row.and_then(|line| line_of(text, line, &format!("{}:", fault.field))).or(row);
+            fault.line = line_of_fault(text, fault);
         }
         faults.sort_by_key(|fault| fault.line);
         return Err(CatalogError { path: path.to_owned(), faults });
@@ -132,6 +131,22 @@ fn merge<T>(rows: &mut Vec<T>, news: Vec<T>, id: impl Fn(&T) -> &String) {
 /// Line, from 1, of the first occurrence of `what` at or after line `from`.
 fn line_of(text: &str, from: usize, what: &str) -> Option<usize> {
     text.lines().enumerate().skip(from - 1).find(|(_, line)| line.contains(what)).map(|(index, _)| index + 1)
+}
+
+/// Line of the field that a fault names, else of its row.
+fn line_of_fault(text: &str, fault: &Fault) -> Option<usize> {
+    let quoted = format!("\"{}\"", fault.row);
+    if fault.field == "id" {
+        // Of a row that is there twice, the later one is the surprise.
+        return text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.contains(&quoted))
+            .map(|(index, _)| index + 1)
+            .last();
+    }
+    let row = line_of(text, 1, &quoted)?;
+    line_of(text, row, &format!("{}:", fault.field)).or(Some(row))
 }
 
 /// A parser's error in our words.
@@ -269,6 +284,7 @@ mod tests {
         let infinite = RATE.replace(": 2.5", ": inf");
         let twice = RATE.replace("own/rack/cellar", "aws/p5.48xlarge/us-east-1");
         let other = RATE.replace("schema: 1", "schema: 2");
+        assert_eq!(refused(&twice).faults[0].line, Some(15));
         for text in [&RATE[..200], "nonsense", "(", &deep, &bad_date, &infinite, &twice, &other] {
             assert!(!refused(text).faults.is_empty());
         }

@@ -2,6 +2,21 @@
 //!
 //! Facts only: nothing here knows a workload or a plan. What ships is embedded from `presets/`; a user's own file of
 //! the same form adds rows or replaces them by id. Start with [`Catalog::shipped`].
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use breakeven::catalog::{Catalog, ServiceTier};
+//!
+//! let catalog = Catalog::shipped();
+//! // 2 (key, value) * 32 layers * 8 heads * 128 wide * 2 bytes
+//! assert_eq!(catalog.model("llama-3-8b")?.kv_bytes_per_token(2.0), 131_072.0);
+//!
+//! let sheet = catalog.price("gpt-4o-mini")?;
+//! let row = sheet.row_on(jiff::civil::date(2026, 11, 23)).ok_or("not priced on that day")?;
+//! assert_eq!(row.rates(ServiceTier::Standard, false).input.map(|rate| rate.get()), Some(0.15));
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::OnceLock;
 
