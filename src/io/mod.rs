@@ -1,5 +1,7 @@
-//! Files: one format per file, each with its own errors.
+//! Files and formats, one per module, each with its own errors: what is written can be read again.
 //!
-//! Knows how things are written down; what they mean is decided in the layers below.
+//! Knows how things are written down and the disk; what they mean is decided in the layers below. Start with
+//! [`scenario`], the product's own file.
 
+pub mod scenario;
 pub mod trace;
