@@ -11,6 +11,7 @@ pub mod quantities;
 
 mod beta;
 mod copula;
+mod design;
 mod family;
 mod law;
 mod normal;
@@ -22,6 +23,7 @@ mod summary;
 mod tests;
 
 pub use copula::{Copula, CopulaError, RankPair};
+pub use design::{DesignError, SOBOL_DIMENSIONS, Sobol, latin_hypercube};
 pub use estimate::{Estimate, EstimateError, Spread};
 pub use family::Family;
 pub use normal::{normal_cdf, normal_quantile};
