@@ -6,5 +6,7 @@
 pub mod action;
 pub mod pages;
 pub mod pending;
+pub mod plots;
 pub mod theme;
 pub mod view;
+pub mod widgets;

@@ -30,3 +30,22 @@ impl Problems {
         })
     }
 }
+
+/// How a verdict sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// Clear.
+    #[default]
+    Clear,
+}
+
+/// The answer in words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Verdict {
+    /// The answer in one sentence.
+    pub headline: String,
+    /// What qualifies it.
+    pub sentences: Vec<String>,
+    /// How it sounds.
+    pub tone: Tone,
+}

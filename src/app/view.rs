@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use super::action::Action;
 use super::pages::Page;
-use super::pending::Problems;
+use super::pending::{Problems, Verdict};
 use super::theme::Theme;
+use super::widgets::Baseline;
 use crate::analysis::{BreakEven, Forecast, Outcome, Sensitivity};
 use crate::catalog::Catalog;
 
@@ -44,6 +45,10 @@ pub struct View<'a> {
     pub sensitivity: Option<Shown<'a, Sensitivity>>,
     /// What is wrong with the draft, or worth knowing.
     pub problems: &'a Problems,
+    /// The quantities as the scenario was opened: what a field is reset to.
+    pub opened: &'a Baseline,
+    /// The answer in words.
+    pub verdict: Option<&'a Verdict>,
     /// Models, GPUs, prices and cloud rates, the user's own included.
     pub catalog: &'a Catalog,
     /// Counts the states of the document; changes with every edit.

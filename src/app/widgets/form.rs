@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use eframe::egui::{Response, RichText, Ui};
 
 use super::quantity::quantity_ui;
-use crate::app::theme::{Theme, severity_sign};
-use crate::scenario::labels::{FieldInfo, describe};
 use crate::app::pending::{Problem, Problems};
+use crate::app::theme::{Theme, severity_sign};
+use crate::app::view::View;
+use crate::scenario::labels::{FieldInfo, describe};
 use crate::stats::Estimate;
 
 /// The quantities as the scenario was opened, by path: what a field is reset to.
@@ -26,6 +27,12 @@ impl<'a> Form<'a> {
     #[must_use]
     pub fn new(problems: &'a Problems, baseline: &'a Baseline) -> Self {
         Self { path: String::new(), problems, baseline }
+    }
+
+    /// The whole scenario that a page sees.
+    #[must_use]
+    pub fn of(view: &View<'a>) -> Self {
+        Self::new(view.problems, view.opened)
     }
 
     /// A part of it: a field, the id of a list's item, or several joined with dots.
