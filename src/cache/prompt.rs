@@ -138,3 +138,128 @@ fn found(ratio: f64) -> f64 {
 fn tokens(value: f64) -> f64 {
     value.max(0.0).min(1e60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A support chat with tools: 3 calls of 1,000 system, 600 history, 400 retrieved, 100 written, 500 a step.
+    fn inputs() -> PromptInputs {
+        PromptInputs {
+            system_tokens: 3_000.0,
+            history_tokens: 1_800.0,
+            retrieved_tokens: 1_200.0,
+            user_tokens: 300.0,
+            transcript_tokens: 1_500.0,
+            calls: 3.0,
+            requests_per_sec: 0.01,
+            gap_secs: 60.0,
+            tool_secs: 2.0,
+            min_prefix_tokens: 0.0,
+        }
+    }
+
+    fn derived(ttl_secs: f64) -> PromptCache<f64> {
+        PromptCache::Derived(PromptTtl { ttl_secs })
+    }
+
+    fn total(inputs: &PromptInputs) -> f64 {
+        Parts::of(inputs).total()
+    }
+
+    #[test]
+    fn fresh_read_and_written_are_the_prompt() {
+        let values = [f64::MIN, 0.0, 1e-300, 0.5, 1.0, 1.5, 1e4, f64::MAX];
+        for value in values {
+            for calls in [0.0, 1.0, 1.5, 3.0, f64::MAX] {
+                let plain = inputs();
+                let cases = [
+                    PromptInputs { calls, ..plain },
+                    PromptInputs { calls, system_tokens: value, ..plain },
+                    PromptInputs { calls, transcript_tokens: value, ..plain },
+                    PromptInputs { calls, requests_per_sec: value, ..plain },
+                    PromptInputs { calls, gap_secs: value, tool_secs: value, ..plain },
+                    PromptInputs { calls, min_prefix_tokens: value, ..plain },
+                ];
+                for case in cases {
+                    for cache in [PromptCache::Off, PromptCache::Given(value), derived(value), derived(300.0)]
+                    {
+                        let split = prompt_split(&cache, &case);
+                        let parts = [split.fresh, split.read, split.written];
+                        assert!(parts.iter().all(|part| *part >= 0.0), "{cache:?} {case:?}: {split:?}");
+                        let sum: f64 = parts.iter().sum();
+                        assert!((sum / total(&case) - 1.0).abs() < 1e-12, "{cache:?} {case:?}: {split:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_shared_prompt_is_found_as_often_as_a_poisson_stream_returns_in_time() {
+        let inputs = PromptInputs {
+            system_tokens: 1_000.0,
+            calls: 1.0,
+            requests_per_sec: 0.01,
+            ..PromptInputs::default()
+        };
+        let split = prompt_split(&derived(300.0), &inputs);
+        assert!((split.read - 1_000.0 * (1.0 - (-3f64).exp())).abs() < 1e-9);
+        assert!((split.written - 1_000.0 * (-3f64).exp()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn history_is_found_if_the_next_turn_comes_in_time() {
+        let inputs = PromptInputs {
+            history_tokens: 800.0,
+            user_tokens: 50.0,
+            calls: 1.0,
+            gap_secs: 300.0,
+            ..PromptInputs::default()
+        };
+        let split = prompt_split(&derived(300.0), &inputs);
+        assert!((split.read - 800.0 * (1.0 - (-1f64).exp())).abs() < 1e-9);
+        assert!((split.fresh - 50.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_cache_that_never_forgets_reads_all_but_what_no_call_has_sent_before() {
+        // New in 3 calls: the first one's 400 + 100, and two steps of 500; the rest has been sent before.
+        let always = PromptInputs { requests_per_sec: 1e9, ..inputs() };
+        let split = prompt_split(&derived(1e12), &always);
+        assert!((split.written - 1_500.0).abs() < 1e-6, "{split:?}");
+        assert!((split.read - 6_300.0).abs() < 1e-6, "{split:?}");
+        assert!(split.fresh.abs() < 1e-9, "{split:?}");
+    }
+
+    #[test]
+    fn reads_rise_with_the_time_to_live_and_the_rate() {
+        let mut before = [0.0; 2];
+        for step in -20..60 {
+            let x = 1.4f64.powi(step);
+            let now = [
+                prompt_split(&derived(x), &inputs()).read,
+                prompt_split(&derived(300.0), &PromptInputs { requests_per_sec: x, ..inputs() }).read,
+            ];
+            assert!((0..2).all(|i| now[i] >= before[i] - 1e-9), "{now:?} after {before:?}");
+            before = now;
+        }
+    }
+
+    #[test]
+    fn without_a_cache_or_below_its_shortest_prefix_everything_is_fresh() {
+        let short = PromptInputs { min_prefix_tokens: 1e5, ..inputs() };
+        let cases = [(PromptCache::Off, inputs()), (derived(0.0), inputs()), (derived(300.0), short)];
+        for (cache, inputs) in cases {
+            let split = prompt_split(&cache, &inputs);
+            assert_eq!(split, PromptSplit { fresh: total(&inputs), read: 0.0, written: 0.0 }, "{cache:?}");
+        }
+    }
+
+    #[test]
+    fn a_stated_hit_rate_is_that_share_of_the_prompt_and_writes_nothing() {
+        let split = prompt_split(&PromptCache::Given(0.4), &inputs());
+        assert!((split.read - 0.4 * 7_800.0).abs() < 1e-9);
+        assert_eq!(split.written, 0.0);
+    }
+}

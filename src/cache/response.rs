@@ -29,3 +29,112 @@ pub fn response_hit(hit: &HitRate<f64>, popularity: &Popularity, requests_per_se
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::DerivedHit;
+    use super::*;
+
+    fn derived(capacity_items: f64, ttl_secs: f64) -> HitRate<f64> {
+        HitRate::Derived(DerivedHit { capacity_items, ttl_secs })
+    }
+
+    /// Numbers in 0..1 from a fixed seed (SplitMix64; Steele, Lea, Flood 2014).
+    fn uniforms(mut state: u64) -> impl FnMut() -> f64 {
+        move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        }
+    }
+
+    /// Requests for items by Zipf's law and what an LRU cache answers of them, the first fifth not counted.
+    fn simulated_lru(distinct: usize, alpha: f64, capacity: usize, ttl_requests: usize) -> f64 {
+        let mut reached: Vec<f64> = Vec::with_capacity(distinct);
+        for rank in 1..=distinct {
+            reached.push(reached.last().copied().unwrap_or(0.0) + (rank as f64).powf(-alpha));
+        }
+        let total = reached[distinct - 1];
+        let mut uniform = uniforms(7);
+        let mut cache: Vec<(usize, usize)> = Vec::new();
+        let (requests, mut hits) = (200_000, 0);
+        for at in 0..requests {
+            let aim = uniform() * total;
+            let item = reached.partition_point(|&sum| sum < aim);
+            let found = cache.iter().position(|&(held, _)| held == item);
+            let fresh = found.is_some_and(|position| at - cache.remove(position).1 <= ttl_requests);
+            hits += usize::from(fresh && at >= requests / 5);
+            cache.insert(0, (item, at));
+            cache.truncate(capacity);
+        }
+        hits as f64 / (requests - requests / 5) as f64
+    }
+
+    #[test]
+    fn an_lru_cache_simulated_request_by_request_hits_as_often() {
+        for (distinct, alpha) in [(300, 0.0), (300, 0.8), (2_000, 1.1)] {
+            for capacity in [5, 30, 150] {
+                let simulated = simulated_lru(distinct, alpha, capacity, usize::MAX);
+                let popularity = Popularity::new(distinct as f64, alpha);
+                let found = response_hit(&derived(capacity as f64, 1e12), &popularity, 1.0);
+                assert!(
+                    (found - simulated).abs() < 0.01,
+                    "{distinct} items, alpha {alpha}, capacity {capacity}: {found}, simulated {simulated}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_to_live_that_binds_hits_as_often_as_simulated() {
+        for ttl in [3usize, 40, 400] {
+            let simulated = simulated_lru(300, 0.8, 300, ttl);
+            let found = response_hit(&derived(300.0, ttl as f64), &Popularity::new(300.0, 0.8), 1.0);
+            assert!((found - simulated).abs() < 0.01, "ttl {ttl}: {found}, simulated {simulated}");
+        }
+    }
+
+    #[test]
+    fn hits_rise_with_capacity_time_and_rate_from_none_to_all() {
+        let popularity = Popularity::new(1e4, 0.9);
+        let hit = |capacity, ttl, rate| response_hit(&derived(capacity, ttl), &popularity, rate);
+        assert_eq!([hit(0.0, 60.0, 1.0), hit(10.0, 0.0, 1.0), hit(10.0, 60.0, 0.0)], [0.0; 3]);
+        assert!(hit(1e4, 1e9, 10.0) > 0.9999);
+        let mut before = [0.0; 3];
+        for step in 1..60 {
+            let x = 1.3f64.powi(step);
+            let now = [hit(x, 1e5, 0.1), hit(3_000.0, x, 0.1), hit(3_000.0, 3_600.0, x * 1e-4)];
+            assert!((0..3).all(|i| now[i] >= before[i] - 1e-12 && now[i] <= 1.0), "{now:?} after {before:?}");
+            before = now;
+        }
+    }
+
+    #[test]
+    fn a_given_hit_rate_is_taken_as_it_is_and_kept_within_bounds() {
+        let popularity = Popularity::new(10.0, 1.0);
+        let found = [-0.1, 0.35, 1.5].map(|share| response_hit(&HitRate::Given(share), &popularity, 5.0));
+        assert_eq!(found, [0.0, 0.35, 1.0]);
+    }
+
+    #[test]
+    fn the_effective_cost_is_the_base_times_the_misses_plus_the_cache() {
+        let hit = response_hit(&HitRate::Given(0.6), &Popularity::new(10.0, 1.0), 1.0);
+        assert!((10_000.0 * (1.0 - hit) + 500.0 - 4_500.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_finite_input_gives_nan() {
+        let values = [f64::MIN, -1.0, 0.0, 1e-300, 1.0, 1e9, f64::MAX];
+        let popularity = Popularity::new(1e6, 1.0);
+        for capacity in values {
+            for ttl in values {
+                for rate in values {
+                    let hit = response_hit(&derived(capacity, ttl), &popularity, rate);
+                    assert!((0.0..=1.0).contains(&hit), "{capacity} {ttl} {rate}: {hit}");
+                }
+            }
+        }
+    }
+}

@@ -97,3 +97,96 @@ impl Count<f64> {
 fn split(mean: f64) -> (f64, f64) {
     (mean.floor(), mean - mean.floor())
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Every count with its probability, by the definition of the kinds.
+    pub(crate) fn enumerate(count: &Count<f64>) -> Vec<(u32, f64)> {
+        match count.kind {
+            CountKind::Fixed => {
+                let whole = count.mean.floor() as u32;
+                vec![(whole, 1.0 - count.mean.fract()), (whole + 1, count.mean.fract())]
+            }
+            CountKind::Geometric => {
+                let p = 1.0 / count.mean;
+                // Beyond, less than 10⁻¹⁷ of the sequences are left.
+                let last = (40.0 * count.mean) as u32;
+                (1..=last).map(|n| (n, p * (1.0 - p).powi(n as i32 - 1))).collect()
+            }
+        }
+    }
+
+    pub(crate) fn counts() -> Vec<Count<f64>> {
+        let fixed = [1.0, 1.3, 2.0, 4.0, 6.75, 40.5].map(|mean| Count { mean, kind: CountKind::Fixed });
+        let geometric = [1.0, 1.3, 4.0, 12.0].map(|mean| Count { mean, kind: CountKind::Geometric });
+        fixed.into_iter().chain(geometric).collect()
+    }
+
+    pub(crate) fn check(what: &str, found: f64, expected: f64) {
+        let error = (found - expected).abs() / expected.abs().max(1.0);
+        assert!(error < 1e-9, "{what}: found {found}, expected {expected}");
+    }
+
+    #[test]
+    fn the_mean_and_the_pairs_are_those_of_every_count_enumerated() {
+        for count in counts() {
+            let mean: f64 = enumerate(&count).iter().map(|&(n, p)| p * f64::from(n)).sum();
+            let pairs: f64 =
+                enumerate(&count).iter().map(|&(n, p)| p * f64::from(n) * (f64::from(n) - 1.0) / 2.0).sum();
+            check(&format!("mean of {count:?}"), count.expectation(), mean);
+            check(&format!("pairs of {count:?}"), count.pairs(), pairs);
+        }
+    }
+
+    #[test]
+    fn the_ramp_is_the_sum_over_every_sequence_enumerated() {
+        for count in counts() {
+            for limit in [None, Some(0.0), Some(50.0), Some(100.0), Some(730.0), Some(1e300)] {
+                let at = |i: u32| (100.0 * f64::from(i)).min(limit.unwrap_or(f64::MAX));
+                let (mut sum, mut mean) = (0.0, 0.0);
+                for (n, p) in enumerate(&count) {
+                    sum += p * (0..n).map(at).sum::<f64>();
+                    mean += p * f64::from(n);
+                }
+                check(&format!("{count:?}, limit {limit:?}"), count.mean_ramp(100.0, limit), sum / mean);
+            }
+        }
+    }
+
+    #[test]
+    fn positions_carry_all_items_of_a_sequence() {
+        for mean in [1.0, 1.5, 30.0, 700.5, 1e9] {
+            for kind in [CountKind::Fixed, CountKind::Geometric] {
+                let (mut items, mut visits) = (0.0, 0);
+                Count { mean, kind }.each_position(|_, weight| {
+                    items += weight;
+                    visits += 1;
+                });
+                assert!((items / mean - 1.0).abs() < 1e-9, "{kind:?} {mean}: {items}");
+                assert!(visits < 500, "{kind:?} {mean}: {visits} visits");
+            }
+        }
+    }
+
+    #[test]
+    fn no_finite_input_gives_nan() {
+        for mean in [f64::MIN, -1.0, 0.0, 1.0, 1.0 + f64::EPSILON, 2.5, 1e17, f64::MAX] {
+            for kind in [CountKind::Fixed, CountKind::Geometric] {
+                let count = Count { mean, kind };
+                for step in [0.0, 1e-310, 1.0, 1e45] {
+                    for limit in [None, Some(0.0), Some(1e-300), Some(1.0), Some(1e15)] {
+                        let ramp = count.mean_ramp(step, limit);
+                        assert!(ramp.is_finite() && ramp >= 0.0, "{count:?} {step} {limit:?}: {ramp}");
+                        assert!(
+                            limit.is_none_or(|limit| ramp <= limit * (1.0 + 1e-12)),
+                            "{count:?} {step} {limit:?}: {ramp}"
+                        );
+                    }
+                }
+                assert!(count.pairs() >= 0.0 && count.pairs().is_finite());
+            }
+        }
+    }
+}

@@ -163,3 +163,222 @@ impl Attempts {
         Self { success, attempts, failed_billed: share(retries.billed_share) * q * attempts }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::count::tests::{check, counts, enumerate};
+    use super::super::{
+        Agent, Constraints, Conversation, Count, CountKind, EarlyStop, Growth, Length, LengthSpread, Profile,
+        Repetition, Slo,
+    };
+    use super::*;
+
+    /// One call of 1,000 system, 400 retrieved, 100 written and 300 answered tokens; no loop, no conversation.
+    pub(crate) fn one_call() -> UseCase<f64> {
+        let once = || Count { mean: 1.0, kind: CountKind::Fixed };
+        let fixed = |median| Length { median, p95: median, spread: LengthSpread::Fixed };
+        UseCase {
+            id: "chat".into(),
+            name: "Chat".into(),
+            team: String::new(),
+            enabled: true,
+            requests_per_day: 1_000.0,
+            growth: Growth::Flat,
+            profile: Profile::Flat,
+            burstiness_cv: 1.0,
+            system_prompt_tokens: 1_000.0,
+            retrieved_tokens: 400.0,
+            user_tokens: fixed(100.0),
+            output_tokens: fixed(300.0),
+            reasoning_tokens: 0.0,
+            max_tokens: None,
+            early_stop: EarlyStop { share: 0.0, at_fraction: 1.0 },
+            conversation: Conversation {
+                turns: once(),
+                gap_secs: 60.0,
+                history_kept: 1.0,
+                history_limit_tokens: None,
+            },
+            agent: Agent {
+                calls: once(),
+                tool_result_tokens: 200.0,
+                tool_secs: 2.0,
+                tool_usd: 0.0,
+                transcript_kept: false,
+            },
+            retries: Retries { failure: 0.0, max_retries: 2, billed_share: 0.5 },
+            embedding: None,
+            repetition: Repetition { distinct: 1_000.0, zipf_alpha: 0.9, cacheable_share: 1.0 },
+            hard_share: 0.2,
+            slo: Slo { ttft_secs: 1.0, tpot_secs: 0.05 },
+            constraints: Constraints::default(),
+        }
+    }
+
+    /// Every conversation, turn and call enumerated: means per turn.
+    fn enumerated(use_case: &UseCase<f64>) -> Demand {
+        let (mut turns, mut sum) = (0.0, Demand::default());
+        let (user, output, tool) =
+            (use_case.user_tokens.mean(), use_case.output_tokens.mean(), use_case.agent.tool_result_tokens);
+        let agent = enumerate(&use_case.agent.calls);
+        let mean_calls: f64 = agent.iter().map(|&(n, p)| p * f64::from(n)).sum();
+        let kept = if use_case.agent.transcript_kept { (mean_calls - 1.0) * (output + tool) } else { 0.0 };
+        let added = use_case.conversation.history_kept * (user + output + kept);
+        for (conversation_turns, p_turns) in enumerate(&use_case.conversation.turns) {
+            turns += p_turns * f64::from(conversation_turns);
+            for turn in 0..conversation_turns {
+                let history = (f64::from(turn) * added)
+                    .min(use_case.conversation.history_limit_tokens.unwrap_or(f64::MAX));
+                sum.history_tokens += p_turns * history;
+            }
+        }
+        for &(calls, p_calls) in &agent {
+            for call in 0..calls {
+                sum.calls += p_calls;
+                sum.system_tokens += p_calls * use_case.system_prompt_tokens;
+                sum.retrieved_tokens += p_calls * use_case.retrieved_tokens;
+                sum.user_tokens += p_calls * user;
+                sum.output_tokens += p_calls * output;
+                sum.reasoning_tokens += p_calls * use_case.reasoning_tokens;
+                sum.transcript_tokens += p_calls * f64::from(call) * (output + tool);
+                sum.tool_calls += p_calls * f64::from(u8::from(call + 1 < calls));
+            }
+        }
+        sum.history_tokens *= mean_calls / turns;
+        sum
+    }
+
+    #[test]
+    fn expectations_are_those_of_every_conversation_turn_and_call_enumerated() {
+        for turns in counts() {
+            for calls in counts() {
+                for (limit, kept, transcript_kept) in [
+                    (None, 1.0, false),
+                    (None, 0.6, true),
+                    (Some(900.0), 1.0, true),
+                    (Some(5_000.0), 0.5, false),
+                ] {
+                    let mut use_case = one_call();
+                    use_case.conversation.turns = turns.clone();
+                    use_case.conversation.history_kept = kept;
+                    use_case.conversation.history_limit_tokens = limit;
+                    use_case.agent.calls = calls.clone();
+                    use_case.agent.transcript_kept = transcript_kept;
+                    use_case.reasoning_tokens = 70.0;
+                    let (found, expected) = (Demand::of(&use_case), enumerated(&use_case));
+                    check("calls", found.calls, expected.calls);
+                    check("system", found.system_tokens, expected.system_tokens);
+                    check("history", found.history_tokens, expected.history_tokens);
+                    check("retrieved", found.retrieved_tokens, expected.retrieved_tokens);
+                    check("user", found.user_tokens, expected.user_tokens);
+                    check("transcript", found.transcript_tokens, expected.transcript_tokens);
+                    check("output", found.output_tokens, expected.output_tokens);
+                    check("reasoning", found.reasoning_tokens, expected.reasoning_tokens);
+                    check("tool calls", found.tool_calls, expected.tool_calls);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_call_sends_what_it_is_made_of() {
+        let demand = Demand::of(&one_call());
+        check("prompt", demand.prompt_tokens(), 1_500.0);
+        check("prompt per call", demand.prompt_per_call(), 1_500.0);
+        check("output per call", demand.output_per_call(), 300.0);
+        check("history", demand.history_tokens, 0.0);
+        check("tool calls", demand.tool_calls, 0.0);
+    }
+
+    #[test]
+    fn input_grows_with_the_square_of_the_turns() {
+        // Over a conversation of T turns the history is 400 (0 + 1 + ... + T - 1); worked out by hand for 10.
+        let mut use_case = one_call();
+        use_case.conversation.turns.mean = 10.0;
+        check("history per turn", Demand::of(&use_case).history_tokens, 400.0 * 45.0 / 10.0);
+    }
+
+    #[test]
+    fn attempts_are_those_of_every_sequence_enumerated() {
+        for failure in [0.0, 0.03, 0.5, 0.999, 1.0] {
+            for max_retries in [0, 1, 2, 7] {
+                let mut use_case = one_call();
+                use_case.retries = Retries { failure, max_retries, billed_share: 0.4 };
+                // A sequence fails i times and then succeeds, or fails k + 1 times.
+                let (mut success, mut attempts, mut failed) = (0.0, 0.0, 0.0);
+                for failures in 0..=max_retries {
+                    let p = failure.powi(failures as i32) * (1.0 - failure);
+                    success += p;
+                    attempts += p * f64::from(failures + 1);
+                    failed += p * f64::from(failures);
+                }
+                let given_up = failure.powi(max_retries as i32 + 1);
+                attempts += given_up * f64::from(max_retries + 1);
+                failed += given_up * f64::from(max_retries + 1);
+                let demand = Demand::of(&use_case);
+                check("success", demand.success, success);
+                check("attempts", demand.attempts, attempts);
+                check("failed", demand.failed_billed, 0.4 * failed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_and_an_early_stop_shorten_the_answer_and_what_later_turns_carry() {
+        let mut use_case = one_call();
+        use_case.max_tokens = Some(200.0);
+        use_case.early_stop = EarlyStop { share: 0.5, at_fraction: 0.2 };
+        use_case.conversation.turns.mean = 2.0;
+        use_case.reasoning_tokens = 50.0;
+        let demand = Demand::of(&use_case);
+        check("output", demand.output_tokens, 200.0 * 0.6);
+        check("reasoning", demand.reasoning_tokens, 50.0);
+        check("history", demand.history_tokens, (100.0 + 120.0) / 2.0);
+    }
+
+    #[test]
+    fn no_finite_input_gives_nan() {
+        use crate::stats::quantities::Quantified as _;
+        for value in [f64::MIN, -1.0, 0.0, 1e-300, 0.5, 1.0, 1e9, f64::MAX] {
+            for leaf in 0..64 {
+                for kind in [CountKind::Fixed, CountKind::Geometric] {
+                    let mut use_case = one_call();
+                    use_case.max_tokens = Some(500.0);
+                    use_case.conversation.history_limit_tokens = Some(1_000.0);
+                    use_case.conversation.turns = Count { mean: 4.5, kind };
+                    use_case.agent.calls = Count { mean: 2.5, kind };
+                    use_case.user_tokens.spread = LengthSpread::Gamma;
+                    use_case.output_tokens.spread = LengthSpread::LogNormal;
+                    let mut at = 0;
+                    use_case.each_mut(&mut |quantity| {
+                        if at == leaf || leaf == 63 {
+                            *quantity = value;
+                        }
+                        at += 1;
+                    });
+                    let demand = Demand::of(&use_case);
+                    let all = [
+                        demand.prompt_tokens(),
+                        demand.prompt_per_call(),
+                        demand.output_per_call(),
+                        demand.tool_calls,
+                        demand.success,
+                        demand.attempts,
+                        demand.failed_billed,
+                    ];
+                    assert!(
+                        all.iter().all(|x| x.is_finite() && *x >= 0.0),
+                        "{value} at leaf {leaf}: {demand:?}"
+                    );
+                    let long = super::super::long_prompts(&use_case, 3_000.0);
+                    assert!(
+                        (0.0..=1.0).contains(&long.calls)
+                            && long.prompt_tokens.is_finite()
+                            && long.output_tokens.is_finite(),
+                        "{value} at leaf {leaf}: {long:?}"
+                    );
+                }
+            }
+        }
+    }
+}

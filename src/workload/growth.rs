@@ -45,3 +45,89 @@ impl SCurve<f64> {
         1.0 + (self.ceiling.max(0.0).min(FACTOR_MAX) - 1.0) * grown.max(0.0).min(1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::quantities::Table;
+
+    fn curve(ceiling: f64, midpoint_month: f64, rise_months: f64) -> Growth<f64> {
+        Growth::SCurve(SCurve { ceiling, midpoint_month, rise_months })
+    }
+
+    #[test]
+    fn no_growth_by_any_name_is_flat() {
+        let flats = [
+            Growth::Flat,
+            Growth::Compound(0.0),
+            Growth::Linear(0.0),
+            curve(1.0, 6.0, 4.0),
+            Growth::Table(Table(vec![])),
+        ];
+        for growth in flats {
+            assert!((0..36).all(|month| (growth.factor(month) - 1.0).abs() < 1e-15), "{growth:?}");
+        }
+    }
+
+    #[test]
+    fn growth_starts_from_the_first_month() {
+        for growth in
+            [Growth::Compound(0.3), Growth::Linear(-0.2), curve(8.0, 9.0, 6.0), curve(8.0, 0.0, 6.0)]
+        {
+            assert!((growth.factor(0) - 1.0).abs() < 1e-15, "{growth:?}");
+        }
+    }
+
+    #[test]
+    fn ten_percent_a_month_is_more_than_triple_in_a_year() {
+        assert!((Growth::Compound(0.1).factor(12) - 3.138_428_376_721).abs() < 1e-9);
+        assert!((Growth::Linear(0.1).factor(12) - 2.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_s_curve_is_half_way_at_its_midpoint_and_ends_at_its_ceiling() {
+        for midpoint in [1.0, 6.0, 24.0] {
+            for rise in [0.5, 6.0, 30.0] {
+                let growth = curve(5.0, midpoint, rise);
+                assert!((growth.factor(midpoint as u32) - 3.0).abs() < 1e-9, "{midpoint} {rise}");
+                assert!((growth.factor(10_000) - 5.0).abs() < 1e-9, "{midpoint} {rise}");
+                assert!(
+                    (0..60).all(|month| growth.factor(month + 1) >= growth.factor(month)),
+                    "{midpoint} {rise}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_s_curve_rises_from_12_to_88_percent_in_its_rise() {
+        let growth = curve(2.0, 60.0, 8.0);
+        assert!((growth.factor(56) - 1.12).abs() < 1e-3);
+        assert!((growth.factor(64) - 1.88).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_last_row_of_a_table_holds_on() {
+        let growth = Growth::Table(Table(vec![1.0, 1.5, 0.7]));
+        assert_eq!([0, 1, 2, 3, 99].map(|month| growth.factor(month)), [1.0, 1.5, 0.7, 0.7, 0.7]);
+    }
+
+    #[test]
+    fn no_finite_input_gives_nan() {
+        let values = [f64::MIN, -1.0, 0.0, 1e-300, 1.0, f64::MAX];
+        for a in values {
+            for b in values {
+                for c in values {
+                    for growth in [Growth::Compound(a), Growth::Linear(a), curve(a, b, c)] {
+                        for month in [0, 1, 7, u32::MAX] {
+                            assert!(
+                                (0.0..=FACTOR_MAX).contains(&growth.factor(month)),
+                                "{growth:?} at {month}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -204,3 +204,110 @@ fn gamma_survival(shape: f64, z: f64, density: f64) -> f64 {
 fn nonzero(value: f64) -> f64 {
     if value.abs() < 1e-300 { 1e-300 } else { value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths() -> Vec<Length<f64>> {
+        let shapes = [(800.0, 810.0), (800.0, 1_000.0), (500.0, 2_000.0), (20.0, 900.0)];
+        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma]
+            .into_iter()
+            .flat_map(|spread| shapes.map(|(median, p95)| Length { median, p95, spread }))
+            .collect()
+    }
+
+    /// Integral of the survival from 0 to `limit`, by Simpson's rule on the square root of the length.
+    fn area_under_survival(length: &Length<f64>, limit: f64) -> f64 {
+        let steps = 20_000;
+        let width = limit.powf(0.25) / f64::from(steps);
+        let f = |i: u32| {
+            let root = width * f64::from(i);
+            4.0 * root.powi(3) * length.survival(root.powi(4))
+        };
+        (0..steps / 2).map(|i| (f(2 * i) + 4.0 * f(2 * i + 1) + f(2 * i + 2)) * width / 3.0).sum()
+    }
+
+    #[test]
+    fn the_limited_mean_is_the_area_under_the_survival() {
+        for length in lengths().into_iter().filter(|length| length.spread != LengthSpread::Fixed) {
+            for limit in [1.0, 100.0, 600.0, 1_500.0, 40_000.0] {
+                let (found, area) = (length.mean_limited(limit), area_under_survival(&length, limit));
+                assert!((found / area - 1.0).abs() < 1e-7, "{length:?} at {limit}: {found}, integral {area}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_normal_has_its_median_its_p95_and_its_textbook_mean() {
+        let length = Length { median: 500.0, p95: 2_000.0, spread: LengthSpread::LogNormal };
+        let sigma = 4f64.ln() / 1.644_853_626_951_472_2;
+        assert!((length.mean() - 500.0 * (sigma * sigma / 2.0).exp()).abs() < 1e-9);
+        assert!((length.survival(500.0) - 0.5).abs() < 1e-12);
+        assert!((length.survival(2_000.0) - 0.05).abs() < 1e-11);
+        assert!((length.quantile(0.95) - 2_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_gamma_of_shape_one_is_the_exponential() {
+        // Shape 1 where the log-normal's squared coefficient of variation is 1: sigma² = ln 2.
+        let sigma = std::f64::consts::LN_2.sqrt();
+        let length = Length { median: 100.0, p95: 100.0 * (sigma * Z95).exp(), spread: LengthSpread::Gamma };
+        let mean = 100.0 * std::f64::consts::SQRT_2;
+        for x in [0.0, 1.0, 80.0, 141.0, 143.0, 900.0, 4_000.0] {
+            let expected = (-x / mean).exp();
+            assert!((length.survival(x) - expected).abs() < 1e-12, "{x}");
+            assert!((length.mean_limited(x) - mean * (1.0 - expected)).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
+    fn quantile_and_survival_are_inverses() {
+        for length in lengths().into_iter().filter(|length| length.spread != LengthSpread::Fixed) {
+            for p in [0.001, 0.2, 0.5, 0.95, 0.9999] {
+                let quantile = length.quantile(p);
+                // A very uneven gamma has quantiles that no number can hold.
+                if quantile < 1e-250 {
+                    continue;
+                }
+                let back = 1.0 - length.survival(quantile);
+                assert!((back - p).abs() < 1e-9, "{length:?}: {p} came back as {back}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_only_shortens_and_a_far_one_changes_nothing() {
+        for length in lengths() {
+            let mut before = 0.0;
+            for limit in [0.0, 1.0, 50.0, 799.0, 801.0, 1e4, 1e13] {
+                let limited = length.mean_limited(limit);
+                assert!(
+                    limited >= before && limited <= length.mean().min(limit) * (1.0 + 1e-12),
+                    "{length:?} at {limit}: {limited}"
+                );
+                before = limited;
+            }
+            assert!((before / length.mean() - 1.0).abs() < 1e-9, "{length:?}: {before}");
+        }
+    }
+
+    #[test]
+    fn no_finite_input_gives_nan() {
+        let values = [f64::MIN, -1.0, 0.0, 5e-324, 1e-300, 0.5, 1.0, 1e6, 1e15, f64::MAX];
+        for spread in [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma] {
+            for median in values {
+                for p95 in values {
+                    let length = Length { median, p95, spread };
+                    assert!(length.mean().is_finite() && length.mean() >= 0.0, "{length:?}");
+                    for x in values {
+                        assert!((0.0..=1.0).contains(&length.survival(x)), "{length:?} at {x}");
+                        let limited = length.mean_limited(x);
+                        assert!(limited.is_finite() && limited >= 0.0, "{length:?} at {x}: {limited}");
+                        assert!(!length.quantile(x).is_nan(), "{length:?} at {x}");
+                    }
+                }
+            }
+        }
+    }
+}

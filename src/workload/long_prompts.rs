@@ -71,3 +71,115 @@ fn far(user: Spread) -> f64 {
         Spread::Gamma { shape, scale, .. } => scale * (shape + FAR * shape.sqrt() + 40.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::count::tests::{check, enumerate};
+    use super::super::demand::tests::one_call;
+    use super::super::{Count, CountKind, LengthSpread};
+    use super::*;
+
+    fn agent(spread: LengthSpread, kind: CountKind) -> UseCase<f64> {
+        let mut use_case = one_call();
+        use_case.user_tokens.spread = spread;
+        use_case.user_tokens.p95 = 900.0;
+        use_case.conversation.turns = Count { mean: 3.5, kind };
+        use_case.conversation.history_limit_tokens = Some(900.0);
+        use_case.agent.calls = Count { mean: 2.25, kind };
+        use_case
+    }
+
+    fn all() -> Vec<UseCase<f64>> {
+        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma]
+            .into_iter()
+            .flat_map(|spread| [CountKind::Fixed, CountKind::Geometric].map(|kind| agent(spread, kind)))
+            .collect()
+    }
+
+    /// How many of the sequences reach each position, from the probabilities of their lengths.
+    fn reach(count: &Count<f64>) -> Vec<f64> {
+        let lengths = enumerate(count);
+        let last = lengths.last().map_or(0, |&(n, _)| n);
+        (0..last).map(|i| lengths.iter().filter(|&&(n, _)| n > i).map(|&(_, p)| p).sum()).collect()
+    }
+
+    /// Every turn and call enumerated; the user's text by the length's own tail.
+    fn enumerated(use_case: &UseCase<f64>, threshold: f64) -> LongPrompts {
+        let parts = Parts::of(use_case);
+        let (mut calls, mut above, mut prompt) = (0.0, 0.0, 0.0);
+        let (turns, steps) = (reach(&use_case.conversation.turns), reach(&use_case.agent.calls));
+        for (turn, by_turn) in (0u32..).zip(&turns) {
+            let history = (parts.history_step * f64::from(turn)).min(parts.history_limit.unwrap_or(f64::MAX));
+            for (step, by_step) in (0u32..).zip(&steps) {
+                let base = parts.system + parts.retrieved + history + parts.step * f64::from(step);
+                let room = threshold - base;
+                let survival = use_case.user_tokens.survival(room);
+                let text = use_case.user_tokens.mean() - use_case.user_tokens.mean_limited(room)
+                    + room.max(0.0) * survival;
+                calls += by_turn * by_step;
+                above += by_turn * by_step * survival;
+                prompt += by_turn * by_step * (base * survival + text);
+            }
+        }
+        let requests: f64 = turns.iter().sum();
+        let output_tokens = above / requests * parts.output;
+        LongPrompts { calls: above / calls, prompt_tokens: prompt / requests, output_tokens }
+    }
+
+    #[test]
+    fn the_share_above_a_threshold_is_that_of_every_turn_and_call_enumerated() {
+        for use_case in all() {
+            for threshold in [200.0, 1_450.0, 1_700.0, 2_100.0, 2_600.0, 4_000.0] {
+                let (found, expected) =
+                    (long_prompts(&use_case, threshold), enumerated(&use_case, threshold));
+                check("calls", found.calls, expected.calls);
+                check("prompt", found.prompt_tokens, expected.prompt_tokens);
+                check("output", found.output_tokens, expected.output_tokens);
+            }
+        }
+    }
+
+    #[test]
+    fn everything_is_above_nothing_and_nothing_above_everything() {
+        for use_case in all() {
+            let demand = Demand::of(&use_case);
+            for threshold in [-1.0, 0.0, 1.0] {
+                let long = long_prompts(&use_case, threshold);
+                check("calls", long.calls, 1.0);
+                check("prompt", long.prompt_tokens, demand.prompt_tokens());
+                check("output", long.output_tokens, demand.output_tokens);
+            }
+            assert!(long_prompts(&use_case, 1e9).prompt_tokens < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_higher_threshold_leaves_less_above_it() {
+        for use_case in all() {
+            let mut before = long_prompts(&use_case, 0.0);
+            for step in 1..60 {
+                let long = long_prompts(&use_case, 100.0 * f64::from(step));
+                assert!(long.calls <= before.calls + 1e-12, "{long:?}");
+                assert!(long.prompt_tokens <= before.prompt_tokens + 1e-6, "{long:?}");
+                before = long;
+            }
+        }
+    }
+
+    #[test]
+    fn long_conversations_in_groups_are_near_those_one_by_one() {
+        let mut use_case = agent(LengthSpread::LogNormal, CountKind::Geometric);
+        use_case.conversation.turns = Count { mean: 400.0, kind: CountKind::Geometric };
+        use_case.conversation.history_limit_tokens = None;
+        use_case.agent.calls.mean = 1.0;
+        let parts = Parts::of(&use_case);
+        let threshold = 100_000.0;
+        let (mut calls, r) = (0.0, 1.0 - 1.0 / 400.0f64);
+        for turn in 0..20_000 {
+            let room = threshold - parts.system - parts.retrieved - parts.history_step * f64::from(turn);
+            calls += r.powi(turn) / 400.0 * use_case.user_tokens.survival(room);
+        }
+        let found = long_prompts(&use_case, threshold).calls;
+        assert!((found / calls - 1.0).abs() < 0.02, "{found}, one by one {calls}");
+    }
+}

@@ -88,11 +88,11 @@ fn bump(hour: f64, centre: f64, width: f64) -> f64 {
 }
 
 /// Working days: people arrive from 8, a first peak before eleven, a dip at lunch, a second and longer one in the
-/// afternoon, a few into the evening; a night at a few percent, a weekend at an eighth.
+/// afternoon, a few into the evening; a night at a few percent, a weekend at a tenth.
 fn office(day: usize, hour: f64) -> f64 {
-    let work = bump(hour, 10.5, 1.5) + bump(hour, 15.2, 1.8) + 0.12 * bump(hour, 20.0, 2.0);
-    let presence = if day < 5 { 1.0 } else { 0.125 };
-    0.03 + presence * work
+    let work = bump(hour, 10.5, 1.5) + bump(hour, 15.2, 1.8) + 0.10 * bump(hour, 20.0, 2.0);
+    let presence = if day < 5 { 1.0 } else { 0.1 };
+    0.02 + presence * work
 }
 
 /// A product for people at home: low at night, a plateau over the day, the peak near nine in the evening; Friday's a
@@ -109,4 +109,75 @@ fn consumer(day: usize, hour: f64) -> f64 {
 /// Jobs that start after the day's close and are through by the morning, every night; a trickle of repeats by day.
 fn night(hour: f64) -> f64 {
     0.04 + bump(hour, 2.0, 2.4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::quantities::Table;
+
+    fn presets() -> [Profile; 4] {
+        [Profile::Flat, Profile::OfficeHours, Profile::ConsumerEvening, Profile::NightBatch]
+    }
+
+    #[test]
+    fn the_hours_of_a_week_sum_to_one() {
+        let own = [vec![], vec![0.0; 168], vec![f64::MAX; 168], vec![-1.0, 3.0], vec![f64::NAN, 1.0]];
+        for profile in presets().into_iter().chain(own.map(|hours| Profile::Hours(Table(hours)))) {
+            let weights = profile.weights();
+            assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{profile:?}");
+            assert!(weights.iter().all(|&weight| weight >= 0.0), "{profile:?}");
+            assert!(profile.peak_to_mean() >= 1.0, "{profile:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_ratios_of_own_weights_count() {
+        let ramp: Vec<f64> = (0..168).map(f64::from).collect();
+        let doubled = ramp.iter().map(|weight| weight * 2.0).collect();
+        assert_eq!(Profile::Hours(Table(ramp)).weights(), Profile::Hours(Table(doubled)).weights());
+        assert!((Profile::Flat.peak_to_mean() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn each_preset_says_what_its_name_says() {
+        let weights = Profile::OfficeHours.weights();
+        let working: f64 = (0..120).filter(|at| (8..18).contains(&(at % 24))).map(|at| weights[at]).sum();
+        assert!(working > 0.8, "working hours hold {working}");
+        assert!(weights[12] < weights[10] && weights[12] < weights[15], "no lunch dip");
+        assert!(weights[3] < weights[10] / 20.0, "the night is not quiet");
+
+        let weights = Profile::ConsumerEvening.weights();
+        assert!((18..23).all(|at| weights[at] > weights[11]), "evenings are not the busiest");
+        let (week, weekend) =
+            (weights[..120].iter().sum::<f64>() / 5.0, weights[120..].iter().sum::<f64>() / 2.0);
+        assert!(weekend > week, "weekends are not fuller");
+
+        let weights = Profile::NightBatch.weights();
+        let night: f64 = (0..168).filter(|at| at % 24 >= 21 || at % 24 < 7).map(|at| weights[at]).sum();
+        assert!(night > 0.85, "the night holds {night}");
+    }
+
+    #[test]
+    fn no_preset_jumps_from_hour_to_hour() {
+        for profile in presets() {
+            let weights = profile.weights();
+            let peak = weights.iter().copied().fold(0.0, f64::max);
+            for at in 0..168 {
+                let jump = (weights[(at + 1) % 168] - weights[at]).abs() / peak;
+                assert!(jump < 0.45, "{profile:?} jumps by {jump} after hour {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn bursts_fade_with_the_size_of_the_window_and_grow_with_the_cv() {
+        assert!((burst_factor(1.0, 100.0) - 1.164_485_362_695_147_2).abs() < 1e-12);
+        assert!((burst_factor(0.0, 5.0) - 1.0).abs() < 1e-15);
+        assert!(burst_factor(2.0, 100.0) > burst_factor(1.0, 100.0));
+        assert!(burst_factor(1.0, 1e12) - 1.0 < 1e-5);
+        for value in [f64::MIN, 0.0, f64::MAX] {
+            assert!(burst_factor(value, value).is_finite() && burst_factor(1.0, value).is_finite());
+        }
+    }
 }
