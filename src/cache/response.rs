@@ -87,6 +87,50 @@ mod tests {
         }
     }
 
+    /// A file of measured data beside the checkout, if it is there.
+    fn measured(name: &str) -> Option<String> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = root
+            .ancestors()
+            .skip(1)
+            .find_map(|folder| std::fs::read_to_string(folder.join("shared/data/measured").join(name)).ok());
+        if found.is_none() {
+            eprintln!("SKIPPED: {name} is not in ../shared/data/measured");
+        }
+        found
+    }
+
+    /// Rows of the independent reference: 10,000 items by Zipf's law, LRU simulated over 800,000 requests, Che's
+    /// approximation evaluated rank by rank, and the mass of the most popular items that no policy can exceed.
+    #[test]
+    fn the_derived_hit_rate_is_that_of_the_independent_reference() {
+        let Some(text) = measured("cache_hit_tables.csv") else { return };
+        let (mut rows, mut off_simulated, mut off_che) = (0, 0.0f64, 0.0f64);
+        for row in csv::Reader::from_reader(text.as_bytes()).records().map(Result::unwrap) {
+            if &row[0] != "irm_reference" {
+                continue;
+            }
+            let alpha: f64 =
+                row[1].split("alpha=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+            let (capacity, stated): (f64, f64) = (row[3].parse().unwrap(), row[6].parse().unwrap());
+            let found = response_hit(&derived(capacity, 1e15), &Popularity::new(1e4, alpha), 1.0);
+            rows += 1;
+            match &row[2] {
+                "LRU" => off_simulated = off_simulated.max((found - stated).abs()),
+                "LRU (Che approximation)" => off_che = off_che.max((found - stated).abs()),
+                _ => assert!(
+                    found <= stated,
+                    "alpha {alpha}, capacity {capacity}: {found} above the best {stated}"
+                ),
+            }
+        }
+        eprintln!(
+            "{rows} rows: off the simulation by at most {off_simulated:.5}, off Che by at most {off_che:.6}"
+        );
+        assert_eq!(rows, 60);
+        assert!(off_simulated < 2e-3 && off_che < 3e-5, "off by {off_simulated} and {off_che}");
+    }
+
     #[test]
     fn a_time_to_live_that_binds_hits_as_often_as_simulated() {
         for ttl in [3usize, 40, 400] {
