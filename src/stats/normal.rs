@@ -51,7 +51,8 @@ pub(super) fn normal_density(z: f64) -> f64 {
 /// Horner's rule, lowest coefficient first.
 #[inline]
 fn poly(coefficients: &[f64; 8], x: f64) -> f64 {
-    coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
+    let [a, b, c, d, e, f, g, h] = *coefficients;
+    ((((((h * x + g) * x + f) * x + e) * x + d) * x + c) * x + b) * x + a
 }
 
 // Coefficients of PPND16, lowest first, as printed (Wichura 1988).
