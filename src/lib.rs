@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod io;
 pub mod job;
 pub mod pricing;
+pub mod report;
 pub mod routing;
 pub mod scenario;
 pub mod serving;

@@ -140,7 +140,7 @@ fn first(rest: &str) -> String {
 }
 
 /// The first letter made small, unless the word is written in capitals (GPU, P95).
-fn lower_first(label: &str) -> String {
+pub(crate) fn lower_first(label: &str) -> String {
     let mut letters = label.chars();
     let (Some(head), tail) = (letters.next(), letters.as_str()) else {
         return String::new();

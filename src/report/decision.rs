@@ -1,0 +1,159 @@
+//! The whole answer as text: verdict, plans, crossings, drivers, findings.
+
+use crate::analysis::{BreakEven, Forecast, Outcome, Severity};
+use crate::unit::format;
+
+use super::table::{Align, Table};
+use super::verdict::{named, verdict};
+
+/// Drivers that are listed.
+const DRIVERS: usize = 6;
+
+/// Crossings that are listed.
+const CROSSINGS: usize = 8;
+
+/// The decision as text: what a terminal prints and a clipboard takes.
+///
+/// Ends with a line that says what it was computed from.
+#[must_use]
+pub fn decision(
+    name: &str,
+    outcome: &Outcome,
+    forecast: Option<&Forecast>,
+    break_even: Option<&BreakEven>,
+) -> String {
+    let verdict = verdict(outcome, forecast, break_even);
+    let mut text = format!("{name}\n\n{}.\n", verdict.headline);
+    for sentence in &verdict.sentences {
+        text.push_str(&format!("{sentence}\n"));
+    }
+    text.push_str(&format!("\n{}", plans(outcome, forecast)));
+    let mut section = |title: &str, body: String| {
+        if !body.is_empty() {
+            text.push_str(&format!("\n{title}\n{body}"));
+        }
+    };
+    section("Where plans cross", break_even.map(|it| crossings(it).to_string()).unwrap_or_default());
+    section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
+    section("Findings", findings(outcome));
+    text.push_str(&format!("\n{}\n", footer(outcome, forecast)));
+    text
+}
+
+/// The plans side by side, in the order of the scenario.
+#[must_use]
+pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
+    let mut table = Table::new(&[
+        ("Plan", Align::Left),
+        ("Cost/month", Align::Right),
+        ("P5–P95", Align::Right),
+        ("Cheapest in", Align::Right),
+        ("Quality", Align::Right),
+        ("First token", Align::Right),
+        ("Whole answer", Align::Right),
+    ]);
+    for (index, plan) in outcome.plans.iter().enumerate() {
+        let drawn = forecast.and_then(|it| it.plans.get(index)).filter(|drawn| drawn.id == plan.id);
+        let at_least = if plan.not_priced.is_empty() { "" } else { "≥ " };
+        let mean = drawn.map_or(plan.mean_month_usd, |drawn| drawn.mean_month.mean);
+        let (interval, cheapest) = match drawn {
+            Some(drawn) => {
+                let spread = &drawn.mean_month;
+                (format::usd_range(spread.p5, spread.p95), format::percent(drawn.cheapest.share))
+            }
+            None => (String::new(), String::new()),
+        };
+        let marker = if outcome.cheapest == Some(index) { "* " } else { "  " };
+        table.row([
+            format!("{marker}{}", plan.name),
+            format!("{at_least}{}", format::usd(mean)),
+            interval,
+            cheapest,
+            format::percent(plan.quality),
+            format::secs(plan.latency.ttft_secs),
+            format::secs(plan.latency.e2e_secs),
+        ]);
+    }
+    table
+}
+
+/// The crossings by volume, those first that change which plan is the cheapest.
+#[must_use]
+pub fn crossings(break_even: &BreakEven) -> Table {
+    let mut table = Table::new(&[
+        ("Volume", Align::Right),
+        ("P5–P95", Align::Right),
+        ("Cheaper below", Align::Left),
+        ("Cheaper above", Align::Left),
+        ("Cost there", Align::Right),
+        ("", Align::Left),
+    ]);
+    let name = |index: usize| break_even.plans.get(index).map_or("", |plan| &plan.name).to_owned();
+    let mut listed: Vec<_> = break_even.crossings.iter().collect();
+    listed.sort_by(|a, b| b.decisive.cmp(&a.decisive).then(a.tokens_per_day.total_cmp(&b.tokens_per_day)));
+    for crossing in listed.into_iter().take(CROSSINGS) {
+        let band =
+            crossing.band.map(|(low, high)| format!("{} to {}", format::short(low), format::short(high)));
+        let note = match (crossing.decisive, crossing.jump) {
+            (true, true) => "changes the answer, at a step of a bill",
+            (true, false) => "changes the answer",
+            (false, true) => "at a step of a bill",
+            (false, false) => "",
+        };
+        table.row([
+            format::tokens_per_day(crossing.tokens_per_day),
+            band.unwrap_or_default(),
+            name(crossing.cheaper_below),
+            name(crossing.cheaper_above),
+            format!("{}/month", format::usd(crossing.usd_per_month)),
+            note.to_owned(),
+        ]);
+    }
+    if table.is_empty() { Table::default() } else { table }
+}
+
+/// The uncertain quantities that move the difference between the two cheapest plans most.
+#[must_use]
+pub fn drivers(forecast: &Forecast, outcome: &Outcome) -> Table {
+    let mut table = Table::new(&[("Uncertain quantity", Align::Left), ("Rank correlation", Align::Right)]);
+    for (path, rank) in forecast.drivers.iter().take(DRIVERS) {
+        table.row([named(path, outcome), format::significant(*rank, 2)]);
+    }
+    if table.is_empty() { Table::default() } else { table }
+}
+
+/// Findings of all plans, gravest first, a line each.
+#[must_use]
+pub fn findings(outcome: &Outcome) -> String {
+    let mut listed: Vec<_> = outcome
+        .plans
+        .iter()
+        .flat_map(|plan| plan.findings.iter().map(move |finding| (plan, finding)))
+        .collect();
+    listed.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    let mut text = String::new();
+    for (plan, finding) in listed {
+        let sign = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        text.push_str(&format!("{sign}: {}: {}; {}\n", plan.name, finding.message, finding.remedy));
+    }
+    text
+}
+
+fn footer(outcome: &Outcome, forecast: Option<&Forecast>) -> String {
+    let header = forecast.map_or(&outcome.header, |it| &it.header);
+    let short = |hash: &str| hash.chars().take(8).collect::<String>();
+    let drawn = match header.draws {
+        0 => "closed form".to_owned(),
+        draws => format!("{} draws, seed {}", format::count(f64::from(draws)), header.seed),
+    };
+    format!(
+        "breakeven {}, {drawn}, scenario {}, prices {}",
+        header.program,
+        short(&header.scenario),
+        short(&header.catalog)
+    )
+}

@@ -1,0 +1,12 @@
+//! Results in words and tables: text, no drawing, no files.
+//!
+//! Knows the results and how numbers read. Does not compute a cost. Start with [`verdict`], the answer in a few
+//! sentences; [`decision`] is the whole answer as text, [`Table`] lays columns out for a terminal.
+
+mod decision;
+mod table;
+mod verdict;
+
+pub use decision::{crossings, decision, drivers, findings, plans};
+pub use table::{Align, Table};
+pub use verdict::{Tone, Verdict, verdict};
