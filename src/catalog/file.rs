@@ -35,7 +35,7 @@ pub struct CatalogFile {
 
 impl From<&Catalog> for CatalogFile {
     fn from(catalog: &Catalog) -> Self {
-        let Catalog { gpus, models, prices, rates } = catalog.clone();
+        let Catalog { gpus, models, prices, rates, hash: _ } = catalog.clone();
         Self { schema: SCHEMA, gpus, models, prices, rates }
     }
 }
@@ -106,7 +106,14 @@ pub(super) fn overlay(base: &Catalog, text: &str, path: &str) -> Result<Catalog,
         faults.sort_by_key(|fault| fault.line);
         return Err(CatalogError { path: path.to_owned(), faults });
     }
-    let mut merged = base.clone();
+    // Made anew, so that the hash is too.
+    let mut merged = Catalog {
+        gpus: base.gpus.clone(),
+        models: base.models.clone(),
+        prices: base.prices.clone(),
+        rates: base.rates.clone(),
+        ..Catalog::default()
+    };
     merge(&mut merged.gpus, file.gpus, |row| &row.id);
     merge(&mut merged.models, file.models, |row| &row.id);
     merge(&mut merged.prices, file.prices, |row| &row.id);

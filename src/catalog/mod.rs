@@ -58,6 +58,8 @@ pub struct Catalog {
     pub prices: Vec<PriceSheet>,
     /// Cloud rates.
     pub rates: Vec<CloudRate>,
+    /// The content hash, computed on first use; rows are not changed after that.
+    hash: OnceLock<String>,
 }
 
 impl Catalog {
@@ -136,10 +138,12 @@ impl Catalog {
 
     /// SHA-256 of all rows, in hexadecimal: equal rows in equal order give equal hashes on every machine.
     ///
-    /// Costs a few milliseconds; keep it rather than asking again.
+    /// Costs a few milliseconds the first time and nothing after that.
     #[must_use]
-    pub fn content_hash(&self) -> String {
-        let text = CatalogFile::from(self).to_json();
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn content_hash(&self) -> &str {
+        self.hash.get_or_init(|| {
+            let text = CatalogFile::from(self).to_json();
+            Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        })
     }
 }

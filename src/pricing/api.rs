@@ -90,7 +90,12 @@ impl TokenUse {
 
     /// Adds another use.
     pub fn add(&mut self, other: &Self) {
-        *self = self.scaled_sum(other, 1.0);
+        self.add_scaled(other, 1.0);
+    }
+
+    /// Adds `factor` times another use.
+    pub fn add_scaled(&mut self, other: &Self, factor: f64) {
+        *self = self.scaled_sum(other, factor);
     }
 }
 
@@ -203,6 +208,17 @@ pub struct MonthAtEndpoint<'a> {
     pub hours: Option<&'a [f64; HOURS_PER_WEEK]>,
     /// Hours of the month.
     pub hours_per_month: f64,
+}
+
+impl Api<f64> {
+    /// Whether anything acts on the month's whole spend, so that [`settle`] changes something.
+    #[must_use]
+    pub fn has_contract(&self) -> bool {
+        self.discount != 0.0
+            || !self.brackets.is_empty()
+            || self.commitment.is_some()
+            || self.provisioned.is_some()
+    }
 }
 
 /// What the contract adds to (and takes off) the month's list bill at one endpoint; the sum of both is what is paid.

@@ -49,6 +49,17 @@ pub enum ServingError {
     },
 }
 
+impl ServingError {
+    /// What is needed and what is there, in bytes, where it is a matter of size.
+    #[must_use]
+    pub fn sizes(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::DoesNotFit { need, have } => Some((need.get(), have.get())),
+            Self::TensorParallel { .. } => None,
+        }
+    }
+}
+
 /// Runtime, graphs and communication buffers per GPU. Source: vLLM measured, non-torch .13-.55 GiB.
 const RUNTIME_BYTES_PER_GPU: f64 = 0.5e9;
 

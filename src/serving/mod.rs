@@ -6,6 +6,7 @@
 mod deployment;
 mod facts;
 mod fleet;
+mod from_catalog;
 mod latency;
 mod memory;
 mod roofline;

@@ -8,6 +8,7 @@
 
 pub mod estimate;
 pub mod quantities;
+pub mod severity;
 
 mod beta;
 mod copula;
