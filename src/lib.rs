@@ -2,8 +2,6 @@
 //! or mixed, and what will it cost, with what certainty?
 
 pub mod analysis;
-#[cfg(feature = "app")]
-pub mod app;
 pub mod cache;
 pub mod catalog;
 pub mod io;

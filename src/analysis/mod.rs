@@ -3,7 +3,20 @@
 //! Everything goes through one evaluation of one state of the world: point values give the instant answer,
 //! draws give the forecast. Results are data ([`results`]); how they are shown is decided elsewhere.
 
+mod breakeven;
+mod evaluate;
+mod evaluator;
+mod findings;
+mod montecarlo;
+mod month;
 pub mod results;
+mod sensitivity;
+mod spread;
+
+pub use breakeven::{break_even, break_even_bands};
+pub use evaluate::evaluate;
+pub use montecarlo::forecast;
+pub use sensitivity::sensitivity;
 
 pub use results::{
     Band, BreakEven, Crossing, Curve, DeploymentOutcome, EndpointOutcome, Finding, Forecast, Header, Latency,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::pricing::Bill;
+pub use crate::stats::severity::Severity;
 
 /// What a result was computed from: same header, same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -170,18 +171,6 @@ pub struct DeploymentOutcome {
     pub overflow_share: f64,
     /// Cost of capacity per million tokens served (prompt and output).
     pub usd_per_mtok: f64,
-}
-
-/// How grave a finding or problem is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Note,
-    /// Likely to mislead.
-    Warning,
-    /// The answer does not hold.
-    Error,
 }
 
 /// Something worth saying about a plan.

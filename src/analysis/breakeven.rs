@@ -1,0 +1,236 @@
+//! Cost over volume, and every volume at which the cheaper of two plans changes.
+//!
+//! The run rate of each plan (first month's prices, no one-time costs) is evaluated on a log-spaced grid of
+//! volumes; all use cases scale together. Where the sign of a difference changes between two grid points, the
+//! crossing is found by bisection. A replica more makes a bill jump, so there may be several crossings and the two
+//! bills need not be equal at one: both are reported. Two changes between neighbouring grid points are not seen:
+//! the grid is fine enough (about 12 % a step) that they would matter little.
+
+use rayon::prelude::*;
+
+use crate::scenario::Scenario;
+
+use super::evaluate::header;
+use super::evaluator::Evaluator;
+use super::results::{Band, BreakEven, Crossing, Curve};
+use super::spread::band;
+
+/// Grid points per factor of ten of volume.
+const POINTS_PER_DECADE: usize = 20;
+
+/// Tokens per day at the ends of the axis: below, nobody compares; the reference's last milestone is 10⁹.
+const VOLUME_MIN: f64 = 1e4;
+const VOLUME_MAX: f64 = 1e11;
+
+/// The axis always reaches this factor beyond today's volume on both sides.
+const REACH: f64 = 100.0;
+
+/// Bisection steps: 12 % / 2³⁰ is far below a token a day.
+const BISECTIONS: u32 = 30;
+
+/// Draws in the first block of bands, so that a first picture is quick.
+const FIRST_BLOCK: u32 = 128;
+
+/// A relative gap between the two bills at a crossing above which it is a jump.
+const JUMP_GAP: f64 = 1e-4;
+
+/// Every how many grid points bands are drawn: 10 a decade are enough for a smooth picture.
+const BAND_STRIDE: usize = 2;
+
+/// The closed-form answer: curves at the point values and all crossings.
+#[must_use]
+pub fn break_even(scenario: &Scenario) -> BreakEven {
+    let mut evaluator = Evaluator::new(scenario);
+    evaluator.prepare(scenario.point());
+    let today = evaluator.tokens_per_day();
+    let volumes = grid(today);
+    let plans = scenario.draft().plans.len();
+    let curves: Vec<Vec<f64>> = (0..plans)
+        .map(|plan| {
+            volumes.iter().map(|volume| evaluator.run_rate(scenario.point(), plan, volume / today)).collect()
+        })
+        .collect();
+    let crossings = crossings(&mut evaluator, scenario, &volumes, today, &curves);
+    BreakEven {
+        header: header(scenario, 0),
+        today,
+        plans: curves
+            .into_iter()
+            .zip(&scenario.draft().plans)
+            .map(|(usd, plan)| Curve { id: plan.id.clone(), name: plan.name.clone(), usd, bands: Vec::new() })
+            .collect(),
+        volumes,
+        crossings,
+    }
+}
+
+/// The same with bands over `trials` draws, refined in blocks; `watch` sees each refinement and returns false to
+/// stop.
+pub fn break_even_bands(
+    scenario: &Scenario,
+    trials: u32,
+    watch: &mut dyn FnMut(BreakEven) -> bool,
+) -> BreakEven {
+    let mut answer = break_even(scenario);
+    if !scenario.is_uncertain() || trials == 0 {
+        return answer;
+    }
+    let plans = scenario.draft().plans.len();
+    let places: Vec<usize> = (0..answer.volumes.len()).step_by(BAND_STRIDE).collect();
+    let mut draws: Vec<Vec<f64>> = Vec::new();
+    let mut block = FIRST_BLOCK;
+    loop {
+        let done = draws.len() as u32;
+        let next = block.min(trials).saturating_sub(done);
+        let fresh: Vec<Vec<f64>> = (done..done + next)
+            .into_par_iter()
+            .map_init(
+                || (Evaluator::new(scenario), scenario.draw()),
+                |(evaluator, draw), index| {
+                    draw.become_trial(scenario, u64::from(index));
+                    evaluator.prepare(&draw.state);
+                    let today = answer.today;
+                    let mine = evaluator.tokens_per_day();
+                    let mut costs = Vec::with_capacity(plans * places.len());
+                    for plan in 0..plans {
+                        for &place in &places {
+                            let scale = answer.volumes[place] / if mine > 0.0 { mine } else { today };
+                            costs.push(evaluator.run_rate(&draw.state, plan, scale));
+                        }
+                    }
+                    costs
+                },
+            )
+            .collect();
+        draws.extend(fresh);
+        fill_bands(&mut answer, &draws, &places);
+        answer.header.draws = draws.len() as u32;
+        if draws.len() as u32 >= trials || !watch(answer.clone()) {
+            return answer;
+        }
+        block = block.saturating_mul(4);
+    }
+}
+
+fn grid(today: f64) -> Vec<f64> {
+    let low = VOLUME_MIN.min(today / REACH).max(1.0).log10().floor();
+    let high = VOLUME_MAX.min((today * REACH).max(1e10)).log10().ceil();
+    let steps = ((high - low) * POINTS_PER_DECADE as f64).round() as usize;
+    (0..=steps).map(|step| 10f64.powf(low + step as f64 / POINTS_PER_DECADE as f64)).collect()
+}
+
+fn crossings(
+    evaluator: &mut Evaluator<'_>,
+    scenario: &Scenario,
+    volumes: &[f64],
+    today: f64,
+    curves: &[Vec<f64>],
+) -> Vec<Crossing> {
+    let mut found = Vec::new();
+    let mut cost = |plan: usize, volume: f64| evaluator.run_rate(scenario.point(), plan, volume / today);
+    for a in 0..curves.len() {
+        for b in a + 1..curves.len() {
+            for step in 1..volumes.len() {
+                let before = curves[a][step - 1] - curves[b][step - 1];
+                let after = curves[a][step] - curves[b][step];
+                if !before.is_finite()
+                    || !after.is_finite()
+                    || (before < 0.0) == (after < 0.0)
+                    || before == 0.0
+                {
+                    continue;
+                }
+                let (mut low, mut high) = (volumes[step - 1].ln(), volumes[step].ln());
+                for _ in 0..BISECTIONS {
+                    let middle = 0.5 * (low + high);
+                    let difference = cost(a, middle.exp()) - cost(b, middle.exp());
+                    if (difference < 0.0) == (before < 0.0) { low = middle } else { high = middle }
+                }
+                let (cheaper_below, cheaper_above) = if before < 0.0 { (a, b) } else { (b, a) };
+                let volume = high.exp();
+                let (left, right) = (cost(cheaper_below, volume), cost(cheaper_above, volume));
+                let cheapest_other = (0..curves.len())
+                    .filter(|plan| *plan != a && *plan != b)
+                    .map(|plan| cost(plan, volume))
+                    .fold(f64::INFINITY, f64::min);
+                found.push(Crossing {
+                    cheaper_below,
+                    cheaper_above,
+                    tokens_per_day: volume,
+                    usd_per_month: right,
+                    jump: (left - right).abs() > JUMP_GAP * right.abs().max(1.0),
+                    band: None,
+                    decisive: right <= cheapest_other,
+                });
+            }
+        }
+    }
+    found.sort_by(|x, y| x.tokens_per_day.total_cmp(&y.tokens_per_day));
+    found
+}
+
+/// Bands at the places that were drawn, in between linear; and for each crossing the spread of the volume at which
+/// its pair flips nearest to it.
+fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
+    let mut column = Vec::with_capacity(draws.len());
+    for (plan, curve) in answer.plans.iter_mut().enumerate() {
+        let mut bands = vec![Band::default(); answer.volumes.len()];
+        for (slot, &place) in places.iter().enumerate() {
+            column.clear();
+            column.extend(draws.iter().map(|costs| costs[plan * places.len() + slot]));
+            bands[place] = band(&mut column);
+        }
+        for place in 0..bands.len() {
+            if place % BAND_STRIDE != 0 {
+                let after = *places.iter().find(|p| **p > place).unwrap_or(&(place - 1));
+                bands[place] = midpoint(&bands[place - 1], &bands[after]);
+            }
+        }
+        curve.bands = bands;
+    }
+    let log_volumes: Vec<f64> = places.iter().map(|&place| answer.volumes[place].ln()).collect();
+    for crossing in &mut answer.crossings {
+        let (below, above) = (crossing.cheaper_below * places.len(), crossing.cheaper_above * places.len());
+        let target = crossing.tokens_per_day.ln();
+        let mut flips: Vec<f64> = draws
+            .iter()
+            .filter_map(|costs| nearest_flip(costs, below, above, &log_volumes, target))
+            .collect();
+        flips.sort_by(f64::total_cmp);
+        crossing.band = (flips.len() * 2 > draws.len() && flips.len() >= 20)
+            .then(|| (quantile(&flips, 0.05).exp(), quantile(&flips, 0.95).exp()));
+    }
+}
+
+/// Log-volume at which one draw flips in the same direction, nearest to the crossing at the point values.
+fn nearest_flip(costs: &[f64], below: usize, above: usize, log_volumes: &[f64], target: f64) -> Option<f64> {
+    (1..log_volumes.len())
+        .filter_map(|slot| {
+            let before = costs[below + slot - 1] - costs[above + slot - 1];
+            let after = costs[below + slot] - costs[above + slot];
+            (before < 0.0 && after >= 0.0).then(|| {
+                let share = before / (before - after);
+                log_volumes[slot - 1] + share * (log_volumes[slot] - log_volumes[slot - 1])
+            })
+        })
+        .min_by(|x, y| (x - target).abs().total_cmp(&(y - target).abs()))
+}
+
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let low = place.floor() as usize;
+    let high = place.ceil() as usize;
+    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
+}
+
+fn midpoint(a: &Band, b: &Band) -> Band {
+    let middle = |x: f64, y: f64| 0.5 * (x + y);
+    Band {
+        p5: middle(a.p5, b.p5),
+        p25: middle(a.p25, b.p25),
+        p50: middle(a.p50, b.p50),
+        p75: middle(a.p75, b.p75),
+        p95: middle(a.p95, b.p95),
+        mean: middle(a.mean, b.mean),
+    }
+}

@@ -1,0 +1,73 @@
+//! Percentiles of draws, fast enough to be refreshed while somebody drags.
+
+use super::results::{Band, Probability, Spread};
+use crate::stats::Summary;
+
+/// Band of a column of draws, which is reordered. Percentiles interpolate between order statistics (type 7 of
+/// Hyndman and Fan 1996).
+pub(super) fn band(draws: &mut [f64]) -> Band {
+    if draws.is_empty() {
+        return Band::default();
+    }
+    // Summed in draw order, before selection reorders them: the same bytes whatever the threads did.
+    let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+    let mut from = 0;
+    let mut at = |share: f64| {
+        let place = share * (draws.len() - 1) as f64;
+        let low = place.floor() as usize;
+        let (_, value, above) = draws[from..].select_nth_unstable_by(low - from, f64::total_cmp);
+        let value = *value;
+        let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(value);
+        from = low;
+        value + (place - low as f64) * (next - value)
+    };
+    Band { p5: at(0.05), p25: at(0.25), p50: at(0.5), p75: at(0.75), p95: at(0.95), mean }
+}
+
+/// Share of successes with its 95 % Wilson interval (Wilson 1927).
+pub(super) fn probability(successes: usize, draws: usize) -> Probability {
+    if draws == 0 {
+        return Probability { share: 0.0, low: 0.0, high: 1.0 };
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let (n, share) = (draws as f64, successes as f64 / draws as f64);
+    let centre = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt() / (1.0 + Z * Z / n);
+    Probability { share, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+}
+
+/// The spread of a column of draws.
+pub(super) fn spread(draws: &[f64]) -> Spread {
+    let Ok(summary) = Summary::of(draws) else { return Spread::default() };
+    let at = |percent: u8| summary.percentile(percent).map_or((f64::NAN, 0.0), |p| (p.value, p.se));
+    Spread {
+        mean: summary.mean,
+        mean_error: summary.mean_se,
+        p5: at(5).0,
+        p25: at(25).0,
+        p50: at(50).0,
+        p75: at(75).0,
+        p95: at(95).0,
+        p5_error: at(5).1,
+        p50_error: at(50).1,
+        p95_error: at(95).1,
+    }
+}
+
+impl Spread {
+    /// Every figure times a factor above 0.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self {
+            mean: self.mean * factor,
+            mean_error: self.mean_error * factor,
+            p5: self.p5 * factor,
+            p25: self.p25 * factor,
+            p50: self.p50 * factor,
+            p75: self.p75 * factor,
+            p95: self.p95 * factor,
+            p5_error: self.p5_error * factor,
+            p50_error: self.p50_error * factor,
+            p95_error: self.p95_error * factor,
+        }
+    }
+}
