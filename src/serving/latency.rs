@@ -1,6 +1,7 @@
 //! Waiting: how long a call stands in the queue and when its first token comes, at an hourly load.
 
 use super::Steady;
+use super::roofline::within;
 
 /// What arrives at a fleet in an hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +52,7 @@ pub fn ttft(steady: &Steady, load: &Load) -> Option<Ttft> {
     }
     let utilisation = arrivals / capacity;
     let slots = (replicas * steady.batch).max(1.0);
-    let service_secs = slots / capacity;
+    let service_secs = within(slots / capacity, 0.0);
     let variability = 0.5 * (load.arrival_cv.powi(2) + load.service_cv.powi(2)).min(1e6);
     let wait_share = utilisation.powf((2.0 * (slots + 1.0)).sqrt() - 1.0);
     let wait_if_any = variability * service_secs / (slots * (1.0 - utilisation));

@@ -12,6 +12,9 @@ mod memory;
 mod roofline;
 mod steady;
 
+#[cfg(test)]
+mod tests;
+
 pub use deployment::{Deployment, Efficiency, Fleet, Precision, Scaling, Speculative};
 pub use facts::{ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, SlidingFacts};
 pub use fleet::{FleetWeek, week};
