@@ -9,6 +9,9 @@ mod capacity;
 mod costs;
 mod terms;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{ApiUsage, LongRates, MonthAtEndpoint, Rates, TokenUse, api_bill, price_factor, settle};
 pub use bill::{Behaviour, Bill, Control, Driver, LINES, Line, Relation, Tags, Timing, Visibility};
 pub use capacity::{CapacityWeek, StorageTerms, capacity_bill, spot_rate};
