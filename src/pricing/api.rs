@@ -1,7 +1,8 @@
 //! Tokens to money at one API endpoint in one month, and what the contract makes of the month's spend.
 
-use super::{Api, Bill, Bracket, CustomPrice, Line};
-use crate::unit::{HOURS_PER_WEEK, TOKENS_PER_MTOK};
+use super::{Api, Bill, Bracket, CustomPrice, Line, ServiceTier};
+use crate::catalog::{self, PriceRow};
+use crate::unit::{HOURS_PER_WEEK, TOKENS_PER_MTOK, UsdPerMtok};
 
 /// The rates that hold for one endpoint in one month, in US dollars per million tokens, before region and contract.
 ///
@@ -20,6 +21,8 @@ pub struct Rates {
     pub cache_write: Option<f64>,
     /// Keeping a million tokens cached for an hour; `None` where nothing is asked for it.
     pub cache_storage_per_hour: Option<f64>,
+    /// The sheet's fee per request, US dollars; `None` where nothing is asked for it. The terms' fee comes on top.
+    pub usd_per_request: Option<f64>,
     /// What calls with a long prompt pay, for all of their tokens.
     pub long: Option<LongRates>,
 }
@@ -112,6 +115,54 @@ impl Rates {
         }
     }
 
+    /// The rates of a sheet's row at a tier. A tier that is not offered gives no rates: not priced.
+    ///
+    /// Off-peak hours are left out: multiply with [`Rates::scaled`].
+    ///
+    /// - `cache_ttl_secs`: life of a cached prefix; it chooses the write rate: up to 5 minutes, up to an hour, beyond.
+    ///   A life that the sheet does not name pays the next shorter one.
+    #[must_use]
+    pub fn from_row(row: &PriceRow, tier: ServiceTier, cache_ttl_secs: f64) -> Self {
+        let usual = printed(&row.rates(tier, false), cache_ttl_secs);
+        let long = row.long_context_above().map(|above| LongRates {
+            threshold_tokens: above as f64,
+            ..printed(&row.rates(tier, true), cache_ttl_secs)
+        });
+        Self {
+            input: usual.input,
+            output: usual.output,
+            reasoning: usual.reasoning,
+            cached_read: usual.cached_read,
+            cache_write: usual.cache_write,
+            cache_storage_per_hour: row.cache_storage_usd_per_mtok_hour,
+            usd_per_request: row.usd_per_request,
+            long,
+        }
+    }
+
+    /// The same rates times a factor, the fee per request as it is: the mean of off-peak hours, for one.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let times = |rate: Option<f64>| rate.map(|rate| rate * factor);
+        Self {
+            input: times(self.input),
+            output: times(self.output),
+            reasoning: times(self.reasoning),
+            cached_read: times(self.cached_read),
+            cache_write: times(self.cache_write),
+            cache_storage_per_hour: times(self.cache_storage_per_hour),
+            usd_per_request: self.usd_per_request,
+            long: self.long.map(|long| LongRates {
+                threshold_tokens: long.threshold_tokens,
+                input: times(long.input),
+                output: times(long.output),
+                reasoning: times(long.reasoning),
+                cached_read: times(long.cached_read),
+                cache_write: times(long.cache_write),
+            }),
+        }
+    }
+
     fn ordinary(&self) -> LongRates {
         LongRates {
             threshold_tokens: 0.0,
@@ -121,6 +172,28 @@ impl Rates {
             cached_read: self.cached_read,
             cache_write: self.cache_write,
         }
+    }
+}
+
+fn printed(rates: &catalog::Rates, cache_ttl_secs: f64) -> LongRates {
+    const SHORTEST: f64 = 5.0 * 60.0;
+    const HOUR: f64 = 3600.0;
+    let bare = |rate: Option<UsdPerMtok>| rate.map(UsdPerMtok::get);
+    let hour = rates.cache_write_1h.or(rates.cache_write);
+    let write = if cache_ttl_secs <= SHORTEST {
+        rates.cache_write
+    } else if cache_ttl_secs <= HOUR {
+        hour
+    } else {
+        rates.cache_write_12h.or(hour)
+    };
+    LongRates {
+        threshold_tokens: 0.0,
+        input: bare(rates.input),
+        output: bare(rates.output),
+        reasoning: bare(rates.reasoning_output),
+        cached_read: bare(rates.cached_read),
+        cache_write: bare(write),
     }
 }
 
@@ -187,7 +260,7 @@ pub fn api_bill(rates: &Rates, terms: &Api<f64>, usage: &ApiUsage, months_from_s
     };
     let tokens = bill.total();
     let region = tokens * (terms.regional_factor.max(0.0) - 1.0);
-    let calls = usage.calls * terms.usd_per_call;
+    let calls = usage.calls * (terms.usd_per_call + rates.usd_per_request.unwrap_or(0.0));
     bill.add(Line::Region, region);
     bill.add(Line::Retries, usage.failed_billed.max(0.0) * (tokens + region + calls));
     bill.add(Line::Fees, calls + usage.tool_usd);

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::Catalog;
 use crate::unit::HOURS_PER_MONTH;
 
 fn terms() -> Api<f64> {
@@ -100,6 +101,30 @@ fn a_missing_price_is_flagged_only_where_tokens_were_used() {
     let mut written = usage(0.0, 0.0, 0.0);
     (written.tokens.fresh_tokens, written.tokens.written_tokens) = (10.0, 10.0);
     assert!(api_bill(&Rates { cache_write: Some(1.0), ..Rates::default() }, &terms(), &written, 0.0).1);
+}
+
+#[test]
+fn a_sheet_gives_the_rates_of_its_tier_and_of_the_life_of_its_cache() {
+    let row = |id: &str| {
+        let sheet = Catalog::shipped().price(id).unwrap();
+        sheet.row_on(jiff::civil::date(2026, 11, 23)).unwrap()
+    };
+    let luna = row("gpt-5.6-luna");
+    let standard = Rates::from_row(luna, ServiceTier::Standard, 300.0);
+    assert_eq!(standard.input, Some(0.2));
+    let long = standard.long.unwrap();
+    assert_eq!((long.threshold_tokens, long.input), (272_000.0, Some(0.4)));
+    assert_eq!(standard.scaled(0.5).long.unwrap().input, Some(0.2));
+    let unknown = Rates::from_row(row("mistral-large-3"), ServiceTier::Batch, 300.0);
+    assert!(api_bill(&unknown, &terms(), &usage(1.0, 1.0, 1.0), 0.0).1);
+
+    let rate = |usd| Some(usd);
+    let mut anthropic = crate::catalog::PriceRow::default();
+    anthropic.standard.input_usd_per_mtok = rate(3.0);
+    anthropic.standard.cache_write_usd_per_mtok = rate(3.75);
+    anthropic.standard.cache_write_1h_usd_per_mtok = rate(6.0);
+    let write = |ttl| Rates::from_row(&anthropic, ServiceTier::Standard, ttl).cache_write;
+    assert_eq!([write(300.0), write(301.0), write(1e6)], [rate(3.75), rate(6.0), rate(6.0)]);
 }
 
 #[test]
@@ -340,6 +365,7 @@ fn all_rates(r: &[f64; 11]) -> Rates {
         cached_read: Some(r[3]),
         cache_write: Some(r[4]),
         cache_storage_per_hour: Some(r[5]),
+        usd_per_request: None,
         long: Some(LongRates {
             threshold_tokens: 2e5,
             input: Some(r[6]),

@@ -75,8 +75,8 @@ fn activation_bytes_per_gpu(model: &ModelFacts, gpus: f64) -> f64 {
 
 /// Memory of one replica.
 ///
-/// Weights = parameters x bytes per weight, one copy over the GPUs; usable = GPUs x memory x `memory_share`; the rest
-/// after working memory is KV. Not modelled: layers kept in a wider format than the rest, pipeline parallelism.
+/// Weights: [`ModelFacts::weights_bytes`], one copy over the GPUs; usable = GPUs x memory x `memory_share`; the rest
+/// after working memory is KV. Not modelled: pipeline parallelism, the state of layers without KV.
 ///
 /// # Errors
 /// [`ServingError::DoesNotFit`] with both sizes, [`ServingError::TensorParallel`] if heads do not divide.
@@ -88,7 +88,7 @@ pub fn memory(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result
             gpus: d.gpus_per_replica.max(1),
         });
     }
-    let weights_bytes = model.total_params * d.weights.bytes_per_weight();
+    let weights_bytes = model.weights_bytes(d.weights);
     let activation_bytes = gpus * (RUNTIME_BYTES_PER_GPU + activation_bytes_per_gpu(model, gpus));
     let usable_bytes = gpus * gpu.memory_bytes * d.memory_share.clamp(0.0, 1.0);
     let kv_budget_bytes = usable_bytes - weights_bytes - activation_bytes;

@@ -16,7 +16,9 @@ mod steady;
 mod tests;
 
 pub use deployment::{Deployment, Efficiency, Fleet, Precision, Scaling, Speculative};
-pub use facts::{ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, SlidingFacts};
+pub use facts::{
+    ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,
+};
 pub use fleet::{FleetWeek, week};
 pub use latency::{Load, Ttft, ttft};
 pub use memory::{Memory, ServingError, memory};

@@ -101,24 +101,27 @@ pub(super) struct Roofline {
     overhead_secs: f64,
 }
 
+const fn narrow(format: Precision) -> bool {
+    matches!(format, Precision::Fp8 | Precision::Int8 | Precision::Int4 | Precision::Fp4)
+}
+
 impl Roofline {
     pub fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Self {
         let gpus = f64::from(d.gpus_per_replica.max(1));
         let mbu = d.efficiency.decode_mbu.clamp(1e-4, 1.0);
         let mfu = d.efficiency.prefill_mfu.clamp(1e-4, 1.0);
         let bandwidth = within(gpus * gpu.bandwidth_bytes_per_s * mbu, 1.0);
-        let narrow = matches!(d.weights, Precision::Fp8 | Precision::Int8 | Precision::Int4 | Precision::Fp4);
-        let stream = bandwidth * if narrow { NARROW_STREAM_SHARE } else { 1.0 };
-        let flops = within(gpus * d.weights.flops(gpu) * mfu, 1.0);
+        let rest = model.rest_format(d.weights);
+        let stream = |format| bandwidth * if narrow(format) { NARROW_STREAM_SHARE } else { 1.0 };
+        let flops = |format: Precision| within(gpus * format.flops(gpu) * mfu, 1.0);
         let attention_flops = within(gpus * gpu.bf16_flops * mfu, 1.0);
 
         let (expert_params, expert_active, expert_miss_ln) = model.experts.map_or((0.0, 0.0, -1.0), |e| {
             let hit = (e.top_k / within(e.count, 1.0)).clamp(0.0, 1.0);
             (e.params, e.params * hit, (1.0 - hit).max(1e-12).ln())
         });
-        let dense_params = within(model.total_params - model.lookup_params - expert_params, 0.0);
         let dense_active = within(model.active_params - expert_active, 0.0);
-        let bytes = d.weights.bytes_per_weight();
+        let expert_bytes = expert_params * d.weights.bytes_per_weight();
 
         let kv_secs = d.kv_cache.bytes_per_kv() * model.kv_copies(gpus) / bandwidth;
         let (window, window_elements, window_layers) =
@@ -134,10 +137,10 @@ impl Roofline {
         let reduces = if gpus > 1.0 { 2.0 * model.layers } else { 0.0 };
         let ring = 2.0 * (gpus - 1.0) / gpus * model.hidden * 2.0 / within(gpu.link_bytes_per_s, 1.0);
         Self {
-            dense_read_secs: dense_params * bytes / stream,
-            dense_secs_per_token: 2.0 * dense_active / flops,
-            expert_read_secs: expert_params * bytes / stream,
-            expert_secs_per_token: 2.0 * expert_active / flops,
+            dense_read_secs: model.dense_bytes(d.weights) / stream(rest),
+            dense_secs_per_token: 2.0 * dense_active / flops(rest),
+            expert_read_secs: expert_bytes / stream(d.weights),
+            expert_secs_per_token: 2.0 * expert_active / flops(d.weights),
             expert_miss_ln,
             kv_secs_per_token: model.kv_elements * kv_secs,
             kv_secs_per_window_token: window_elements * kv_secs,

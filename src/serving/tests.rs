@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::Catalog;
 
 fn llama_8b() -> ModelFacts {
     ModelFacts::dense(8.030_261e9, 32.0, 4096.0, (32.0, 8.0, 128.0), 128_256.0)
@@ -167,6 +168,62 @@ fn formats_take_the_bytes_of_their_weights_and_scales() {
     assert_eq!(Precision::Fp4.bytes_per_weight(), 0.5625);
     // 128 weights of 4 bits, one scale of 16 bits, one zero of 4 bits.
     close(Precision::Int4.bytes_per_weight(), (128.0 * 4.0 + 16.0 + 4.0) / 8.0 / 128.0, 1e-12);
+}
+
+#[test]
+fn quantised_checkpoints_keep_embeddings_and_head_in_16_bit() {
+    // Published checkpoints of Llama 3.1 8B: AWQ INT4 5.74 GB, FP8 9.08 GB, BF16 16.06 GB.
+    close(llama_8b().weights_bytes(Precision::Int4), 5.74e9, 0.01);
+    close(llama_8b().weights_bytes(Precision::Fp8), 9.08e9, 0.01);
+    close(llama_8b().weights_bytes(Precision::Bf16), 16.06e9, 0.001);
+}
+
+#[test]
+fn every_shipped_model_keeps_its_kv_and_its_weights_in_the_facts() {
+    let mut off = Vec::new();
+    for spec in &Catalog::shipped().models {
+        let facts = ModelFacts::from_spec(spec);
+        for context in [1.0, 100.0, 5000.0, 1e5] {
+            let (found, expected) = (facts.kv_bytes(context, Precision::Bf16), spec.kv_bytes(context, 2.0));
+            assert!((found - expected).abs() <= 1e-9 * expected, "{}: {found} {expected}", spec.id);
+        }
+        let idle = facts.experts.map_or(0.0, |e| e.params * (1.0 - e.top_k / e.count));
+        let active = facts.total_params - facts.lookup_params - idle;
+        if (active / facts.active_params - 1.0).abs() > 0.2 {
+            off.push(format!("{}: {:.2e} by parts, {:.2e} stated", spec.id, active, facts.active_params));
+        }
+        if let Some(bytes) = spec.checkpoint_bytes {
+            let by_parts = ModelFacts {
+                published: facts.published.map(|p| PublishedWeights { bytes: None, ..p }),
+                ..facts
+            };
+            let format = by_parts.published.unwrap().format;
+            let ratio = by_parts.weights_bytes(format) / bytes;
+            if (ratio - 1.0).abs() > 0.1 {
+                off.push(format!("{}: weights by parts are {ratio:.3} of the checkpoint", spec.id));
+            }
+        }
+    }
+    assert!(off.is_empty(), "{off:#?}");
+}
+
+#[test]
+fn every_shipped_gpu_and_model_gives_finite_numbers_or_says_why_not() {
+    for card in &Catalog::shipped().gpus {
+        let card = GpuFacts::from_spec(card);
+        for spec in &Catalog::shipped().models {
+            let model = ModelFacts::from_spec(spec);
+            let mut d = deployment(8);
+            d.weights = Precision::Fp8;
+            match memory(&model, &card, &d) {
+                Ok(fits) => {
+                    let s = steady(&model, &card, &fits, &d, &CHAT);
+                    assert!(s.calls_per_sec.is_finite() && s.tpot_secs > 0.0, "{}: {s:?}", spec.id);
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
 }
 
 #[test]
