@@ -511,6 +511,7 @@ fn rates(row: &PriceRow, api: &Api<Estimate>, ttl_secs: f64) -> Rates {
         cached_read: usd(short.cached_read),
         cache_write: write(&short),
         cache_storage_per_hour: row.cache_storage_usd_per_mtok_hour,
+        usd_per_request: row.usd_per_request,
         long,
     }
 }

@@ -1,7 +1,6 @@
 //! What the serving maths needs of a model and a GPU, prepared once and read by every trial.
 
 use super::Precision;
-use crate::catalog::{GpuSpec, ModelSpec, NativeDtype};
 
 /// Architecture of a model in the numbers that memory and time depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,54 +140,6 @@ impl ModelFacts {
         }
     }
 
-    /// The facts of a catalogue model. Experts have three matrices each (gate, up, down).
-    #[must_use]
-    pub fn from_spec(spec: &ModelSpec) -> Self {
-        let hidden = f64::from(spec.hidden);
-        let head_params = f64::from(spec.vocab) * hidden;
-        let kv_layers = f64::from(spec.layers_with_kv());
-        let kv_elements_per_layer = spec.mla.map_or_else(
-            || 2.0 * f64::from(spec.kv_heads) * f64::from(spec.head_dim),
-            |mla| f64::from(mla.kv_lora_rank) + f64::from(mla.rope_dim),
-        );
-        let sliding = spec.sliding_window.map(|s| SlidingFacts {
-            window: f64::from(s.window),
-            layers: f64::from(s.sliding_layers),
-            kv_elements: f64::from(s.sliding_layers) * kv_elements_per_layer,
-        });
-        let kv_elements = spec.sliding_window.map_or(kv_layers * kv_elements_per_layer, |s| {
-            f64::from(s.global_layers) * s.global_kv_elements.map_or(kv_elements_per_layer, f64::from)
-        });
-        let experts = spec.moe.map(|moe| {
-            let each = 3.0 * hidden * f64::from(moe.intermediate);
-            let params = each * f64::from(moe.experts) * f64::from(spec.moe_layers());
-            ExpertFacts { count: f64::from(moe.experts), top_k: f64::from(moe.top_k), params }
-        });
-        Self {
-            total_params: spec.total_params,
-            active_params: spec.active_params,
-            lookup_params: if spec.tied_embeddings { 0.0 } else { head_params },
-            head_params,
-            published: Some(PublishedWeights::of(spec)),
-            layers: f64::from(spec.layers),
-            attention_layers: kv_layers,
-            hidden,
-            heads: f64::from(spec.heads),
-            kv_heads: f64::from(spec.kv_heads),
-            head_dim: f64::from(spec.head_dim),
-            kv_elements,
-            experts,
-            mla: spec.mla.map(|mla| LatentFacts {
-                latent: f64::from(mla.kv_lora_rank),
-                rope: f64::from(mla.rope_dim),
-                nope: f64::from(mla.nope_dim),
-                value: f64::from(mla.v_dim),
-            }),
-            sliding,
-            context_max: f64::from(spec.context_max),
-        }
-    }
-
     /// Weights of all routed experts.
     pub(super) fn expert_params(&self) -> f64 {
         self.experts.map_or(0.0, |experts| experts.params)
@@ -236,37 +187,9 @@ impl ModelFacts {
     }
 }
 
-impl PublishedWeights {
-    fn of(spec: &ModelSpec) -> Self {
-        let (format, rest) = match spec.native_dtype {
-            NativeDtype::Fp16 | NativeDtype::Bf16 => (Precision::Bf16, Precision::Bf16),
-            NativeDtype::Fp8 => (Precision::Fp8, Precision::Fp8),
-            NativeDtype::Mxfp4Experts => (Precision::Fp4, Precision::Bf16),
-            NativeDtype::Int4Experts => (Precision::Int4, Precision::Bf16),
-        };
-        Self { format, rest, bytes: spec.checkpoint_bytes }
-    }
-}
-
 /// Bytes of one weight of embedding and head: never below 16 bit.
 fn head_bytes(weights: Precision) -> f64 {
     weights.bytes_per_weight().max(2.0)
-}
-
-impl GpuFacts {
-    /// The facts of a catalogue GPU; one without a link talks over PCIe.
-    #[must_use]
-    pub fn from_spec(spec: &GpuSpec) -> Self {
-        Self {
-            memory_bytes: spec.memory_bytes,
-            bandwidth_bytes_per_s: spec.bandwidth_bytes_per_s,
-            bf16_flops: spec.bf16_flops_dense,
-            fp8_flops: spec.fp8_flops_dense,
-            int8_ops: spec.int8_ops_dense,
-            fp4_flops: spec.fp4_flops_dense,
-            link_bytes_per_s: spec.link_bytes_per_s_per_dir.unwrap_or(PCIE_BYTES_PER_S),
-        }
-    }
 }
 
 impl Precision {

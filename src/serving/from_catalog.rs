@@ -1,8 +1,11 @@
 //! From a catalogue row to the numbers that the serving maths reads.
 
-use crate::catalog::{GpuSpec, ModelSpec};
+use crate::catalog::{GpuSpec, ModelSpec, NativeDtype};
 
-use super::facts::{ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, SlidingFacts};
+use super::Precision;
+use super::facts::{
+    ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,
+};
 
 /// Matrices of a gated feed-forward expert: gate, up and down. Every mixture in the catalogue is gated.
 const EXPERT_MATRICES: f64 = 3.0;
@@ -14,7 +17,8 @@ impl ModelFacts {
         let layers = f64::from(spec.layers);
         let attention_layers = f64::from(spec.kv_layers.unwrap_or(spec.layers));
         let hidden = f64::from(spec.hidden);
-        let lookup_params = if spec.tied_embeddings { 0.0 } else { f64::from(spec.vocab) * hidden };
+        let head_params = f64::from(spec.vocab) * hidden;
+        let lookup_params = if spec.tied_embeddings { 0.0 } else { head_params };
         let per_layer = match &spec.mla {
             Some(mla) => f64::from(mla.kv_lora_rank + mla.rope_dim),
             None => 2.0 * f64::from(spec.kv_heads) * f64::from(spec.head_dim),
@@ -34,6 +38,8 @@ impl ModelFacts {
             total_params: spec.total_params,
             active_params: spec.active_params,
             lookup_params,
+            head_params,
+            published: Some(PublishedWeights::of(spec)),
             layers,
             attention_layers,
             hidden,
@@ -59,6 +65,18 @@ impl ModelFacts {
             sliding,
             context_max: f64::from(spec.context_max),
         }
+    }
+}
+
+impl PublishedWeights {
+    fn of(spec: &ModelSpec) -> Self {
+        let (format, rest) = match spec.native_dtype {
+            NativeDtype::Fp16 | NativeDtype::Bf16 => (Precision::Bf16, Precision::Bf16),
+            NativeDtype::Fp8 => (Precision::Fp8, Precision::Fp8),
+            NativeDtype::Mxfp4Experts => (Precision::Fp4, Precision::Bf16),
+            NativeDtype::Int4Experts => (Precision::Int4, Precision::Bf16),
+        };
+        Self { format, rest, bytes: spec.checkpoint_bytes }
     }
 }
 
