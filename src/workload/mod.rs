@@ -3,17 +3,22 @@
 //! Knows requests, tokens, conversations, agent loops and their rhythm over the week. Does not know prices,
 //! GPUs or plans. Start with [`UseCase`]; what it asks for is a [`Demand`].
 
+mod arrival_fit;
 mod count;
 mod demand;
+pub mod fit;
 mod growth;
 mod length;
+mod length_fit;
 mod long_prompts;
 mod profile;
 mod shape;
 mod trace;
 mod use_case;
 
+pub use arrival_fit::{ArrivalFit, Dispersion};
 pub use demand::Demand;
+pub use length_fit::{CdfPoint, FamilyFit, FitMethod, Goodness, LengthFit};
 pub use long_prompts::{LongPrompts, long_prompts};
 pub use profile::{HOURS_PER_WEEK, burst_factor};
 pub use shape::{Anchor, HourlyShape, ShapeError, Window, WindowSeries};

@@ -235,3 +235,44 @@ fn the_published_windows_give_two_weeks_and_a_day() {
     }
     assert_eq!(shapes.len(), 3);
 }
+
+#[test]
+fn the_azure_conversations_fit_as_published() {
+    let Some(path) = published("AzureLLMInferenceTrace_conv.csv") else { return };
+    let fit = crate::workload::fit::fit(&read(&path).expect("reads")).expect("fits");
+    // The published figures divide the squares by n, an unbiased variance by n - 1: with 11 windows of 300 s
+    // that is 56.1 against 61.7.
+    let index = |secs: f64| {
+        let of = |d: &crate::workload::Dispersion| d.index * (d.windows as f64 - 1.0) / d.windows as f64;
+        fit.arrivals.dispersion.iter().find(|d| d.window_secs == secs).map_or(f64::NAN, of)
+    };
+    let close =
+        |v: f64, expected: f64, share: f64| assert!((v / expected - 1.0).abs() < share, "{v} {expected}");
+    close(fit.arrivals.rate_per_sec, 5.530, 1e-3);
+    close(fit.arrivals.gap_cv, 1.0942, 1e-3);
+    close(index(10.0), 3.857, 1e-3);
+    close(index(60.0), 16.128, 1e-3);
+    close(index(300.0), 56.095, 1e-3);
+    close(fit.prompt.mean, 1154.7, 1e-3);
+    close(fit.output.mean, 211.13, 1e-3);
+    close(fit.prompt.p95, 4083.0, 1e-3);
+    for lengths in [&fit.prompt, &fit.output] {
+        assert!(lengths.fit(lengths.for_bill).expect("made").goodness.mean_error.abs() < 0.05);
+        for f in &lengths.fits {
+            eprintln!(
+                "{:32} {:?} shape {:.3} mean {:.1} {:.3?}",
+                f.method.name(),
+                f.length,
+                f.shape,
+                f.mean,
+                f.goodness
+            );
+        }
+        eprintln!(
+            "empirical {:.4?} noise {:.4} drift {:.4} best {:?} bill {:?}",
+            lengths.empirical, lengths.ks_noise, lengths.drift_ks, lengths.best, lengths.for_bill
+        );
+    }
+    eprintln!("{:#?}\nrho {:?}", fit.arrivals, fit.rank_correlation);
+    fit.notes.iter().for_each(|note| eprintln!("{note}"));
+}
