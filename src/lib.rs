@@ -2,6 +2,8 @@
 //! or mixed, and what will it cost, with what certainty?
 
 pub mod analysis;
+#[cfg(feature = "app")]
+pub mod app;
 pub mod cache;
 pub mod catalog;
 pub mod io;

@@ -1,0 +1,110 @@
+//! The pages. Each is one function that draws its centre and one that draws its inspector.
+
+use eframe::egui;
+
+use super::theme::{self, space};
+use super::view::{Outbox, Session, View};
+use crate::scenario::ScenarioDraft;
+
+/// A page of the window.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Page {
+    /// The answer.
+    #[default]
+    Overview,
+    /// Cost over volume and where it flips.
+    BreakEven,
+    /// What matters most.
+    Sensitivity,
+    /// What is asked for.
+    Workload,
+    /// The alternatives.
+    Plans,
+    /// Models, GPUs and prices.
+    Catalogue,
+    /// Worked examples and files.
+    Examples,
+}
+
+/// What one wants, and the pages for it.
+pub const NAVIGATION: [(&str, &[Page]); 3] = [
+    ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
+    ("Model", &[Page::Workload, Page::Plans, Page::Catalogue]),
+    ("Exchange", &[Page::Examples]),
+];
+
+impl Page {
+    /// Every page, in the order of the navigation.
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::BreakEven,
+        Self::Sensitivity,
+        Self::Workload,
+        Self::Plans,
+        Self::Catalogue,
+        Self::Examples,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::BreakEven => "Break-even",
+            Self::Sensitivity => "Sensitivity",
+            Self::Workload => "Workload",
+            Self::Plans => "Plans",
+            Self::Catalogue => "Catalogue",
+            Self::Examples => "Examples and files",
+        }
+    }
+
+    /// What it answers, in a sentence.
+    #[must_use]
+    pub const fn tooltip(self) -> &'static str {
+        match self {
+            Self::Overview => "Which plan, at what cost, with what certainty",
+            Self::BreakEven => "At which volume the answer flips",
+            Self::Sensitivity => "Which inputs decide the answer",
+            Self::Workload => "What is asked of the models, and how much of it",
+            Self::Plans => "The alternatives: buy, build, or mix",
+            Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
+            Self::Examples => "Worked examples, recent files, open and save",
+        }
+    }
+
+    /// Whether it has inputs of its own to show at the right.
+    #[must_use]
+    pub const fn has_inspector(self) -> bool {
+        matches!(self, Self::Overview | Self::BreakEven | Self::Sensitivity)
+    }
+}
+
+/// Draws the page in the centre; it scrolls if it has to.
+pub fn ui(
+    ui: &mut egui::Ui,
+    draft: &mut ScenarioDraft,
+    session: &mut Session,
+    view: &View<'_>,
+    out: &mut Outbox,
+) {
+    let _ = (draft, view, out);
+    ui.label(egui::RichText::new(session.page.text()).heading());
+    ui.add_space(space::S);
+    ui.label(session.page.tooltip());
+}
+
+/// Draws the inputs that matter to the page, most sensitive first.
+pub fn inspector_ui(
+    ui: &mut egui::Ui,
+    draft: &mut ScenarioDraft,
+    session: &mut Session,
+    view: &View<'_>,
+    out: &mut Outbox,
+) {
+    let _ = (draft, session, view, out);
+    ui.label(theme::section_text("Inputs"));
+}

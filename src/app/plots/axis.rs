@@ -1,0 +1,99 @@
+//! Axes: ticks of logarithmic and linear scales, and labels that keep out of each other's way.
+
+use std::ops::RangeInclusive;
+
+use egui_plot::{GridInput, GridMark};
+
+use crate::unit::format;
+
+/// Where the logarithm of money and tokens is cut off, so that zero has a place on the axis.
+const LOG_FLOOR: f64 = 1e-6;
+
+/// Base-10 logarithm of a value that may be zero.
+#[must_use]
+pub fn log(value: f64) -> f64 {
+    if value.is_finite() { value.max(LOG_FLOOR).log10() } else { LOG_FLOOR.log10() }
+}
+
+/// The marks of a logarithmic axis: decades strong, 2 to 9 faint; with under two decades 2 and 5 are labelled too.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a grid spacer")]
+pub fn log_marks(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    if !(high - low).is_finite() || high - low > 40.0 || high <= low {
+        return Vec::new();
+    }
+    let mut marks = Vec::new();
+    let mut decade = low.floor();
+    while decade <= high {
+        marks.push(GridMark { value: decade, step_size: 1.0 });
+        for digit in 2..10 {
+            let step_size = if digit == 5 { 0.3 } else { 0.1 };
+            marks.push(GridMark { value: decade + f64::from(digit).log10(), step_size });
+        }
+        decade += 1.0;
+    }
+    marks.retain(|mark| (low..=high).contains(&mark.value));
+    marks
+}
+
+/// The label of a mark of a logarithmic axis; empty for the faint ones.
+#[must_use]
+pub fn log_label(mark: GridMark, range: &RangeInclusive<f64>, money: bool) -> String {
+    let decades = range.end() - range.start();
+    let labelled = mark.step_size >= 1.0 || (decades < 2.5 && mark.step_size >= 0.3) || decades < 0.7;
+    if !labelled {
+        return String::new();
+    }
+    let value = 10f64.powf(mark.value);
+    if money { format::usd_tick(value, 0.0) } else { format::tick(value, 0.0) }
+}
+
+/// The label of a mark of a linear axis of money.
+#[must_use]
+pub fn usd_label(mark: GridMark, _range: &RangeInclusive<f64>) -> String {
+    format::usd_tick(mark.value, mark.step_size)
+}
+
+/// Moves positions apart until neighbours are at least `gap` apart, keeping their order and staying in the bounds
+/// as far as there is room. Returns one position per input, in the order of the input.
+#[must_use]
+pub fn spread_apart(wanted: &[f64], gap: f64, bounds: (f64, f64)) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
+    let mut placed = wanted.to_vec();
+    let mut floor = bounds.0;
+    for &index in &order {
+        placed[index] = placed[index].max(floor);
+        floor = placed[index] + gap;
+    }
+    let mut ceiling = bounds.1;
+    for &index in order.iter().rev() {
+        placed[index] = placed[index].min(ceiling);
+        ceiling = placed[index] - gap;
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_would_overlap_are_moved_apart_in_their_order() {
+        let placed = spread_apart(&[5.0, 5.1, 1.0], 1.0, (0.0, 10.0));
+        assert_eq!(placed[2], 1.0);
+        assert!(placed[1] - placed[0] >= 1.0);
+        let crowded = spread_apart(&[9.9, 9.8, 9.7], 1.0, (0.0, 10.0));
+        assert!(crowded.iter().all(|&y| y <= 10.0));
+        assert!(crowded[0] > crowded[1] && crowded[1] > crowded[2]);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_survives_zero_and_nonsense() {
+        assert_eq!(log(1000.0), 3.0);
+        assert!(log(0.0).is_finite() && log(f64::NAN).is_finite() && log(-1.0).is_finite());
+        let marks = log_marks(GridInput { bounds: (f64::NEG_INFINITY, 3.0), base_step_size: 1.0 });
+        assert!(marks.is_empty());
+    }
+}

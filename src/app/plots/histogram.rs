@@ -1,0 +1,75 @@
+//! Histograms: the mean month over the draws, and lengths.
+
+use eframe::egui::{Align2, CornerRadius, Rect, Role, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2};
+
+use super::paint::{Scale, text_ui};
+use crate::analysis::PlanForecast;
+use crate::app::theme::Theme;
+use crate::unit::format;
+
+/// Draws how often each cost per month came out, with P5, median and P95 marked, on a scale shared by the plans.
+pub fn mean_month_histogram_ui(
+    ui: &mut Ui,
+    plan: &PlanForecast,
+    index: usize,
+    bounds: (f64, f64),
+    height: f32,
+) {
+    let theme = Theme::of(ui.ctx());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let axis = 15.0;
+    let field = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - axis));
+    let scale = Scale::new(bounds.0, bounds.1, field.left(), field.right());
+    let most = plan.histogram.iter().copied().max().unwrap_or(0).max(1);
+    let step = (plan.histogram_high - plan.histogram_low) / plan.histogram.len().max(1) as f64;
+    for (bin, &count) in plan.histogram.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let from = plan.histogram_low + step * bin as f64;
+        let tall = field.height() * count as f32 / most as f32;
+        let (left, right) = (scale.x(from), scale.x(from + step));
+        let bar = Rect::from_min_max(
+            pos2(left, field.bottom() - tall),
+            pos2((right - 0.5).max(left + 0.5), field.bottom()),
+        );
+        ui.painter().rect_filled(bar, CornerRadius::ZERO, theme.plan_wash(index, 0.6));
+    }
+    ui.painter().line_segment([field.left_bottom(), field.right_bottom()], Stroke::new(1.0, theme.line));
+    let spread = &plan.mean_month;
+    let mut taken = f32::NEG_INFINITY;
+    for (value, name) in [(spread.p5, "P5"), (spread.p50, "median"), (spread.p95, "P95")] {
+        let x = scale.x(value);
+        ui.painter().line_segment(
+            [pos2(x, field.top()), pos2(x, field.bottom() + 3.0)],
+            Stroke::new(1.0, theme.text),
+        );
+        let text = format!("{name} {}", format::usd(value));
+        if x - 40.0 > taken {
+            let at = pos2(x.clamp(field.left() + 40.0, field.right() - 40.0), field.bottom() + 1.0);
+            let used = text_ui(ui, at, Align2::CENTER_TOP, &text, &TextStyle::Small, theme.text_weak, 110.0);
+            taken = used.right();
+        }
+    }
+    let words = format!(
+        "{}: mean {} a month, P5–P95 {}",
+        plan.name,
+        format::usd_with_error(spread.mean, spread.mean_error),
+        format::usd_range(spread.p5, spread.p95)
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
+    let _ = response.on_hover_text(words);
+}
+
+/// Draws a density as a filled curve; `points` are (value, density) from left to right.
+pub fn density(ui: &Ui, rect: Rect, scale: Scale, points: &[(f64, f64)], color: eframe::egui::Color32) {
+    let most = points.iter().map(|point| point.1).filter(|d| d.is_finite()).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return;
+    }
+    let y = |density: f64| rect.bottom() - (rect.height() - 2.0) * (density / most).clamp(0.0, 1.0) as f32;
+    let line: Vec<_> = points.iter().map(|&(value, d)| pos2(scale.x(value), y(d))).collect();
+    for pair in line.windows(2) {
+        let [a, b] = pair else { continue };
+        let quad = vec![*a, *b, pos2(b.x, rect.bottom()), pos2(a.x, rect.bottom())];
+        ui.painter().add(eframe::egui::Shape::convex_polygon(quad, color.gamma_multiply(0.2), Stroke::NONE));
+    }
+    ui.painter().line(line, Stroke::new(1.5, color));
+}

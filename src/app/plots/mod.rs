@@ -1,0 +1,13 @@
+//! Pictures of results: each takes a result and draws it, and computes nothing that takes time.
+//!
+//! Labels sit at their curves; axes carry the unit; a plan has its colour, marker and dash from the theme.
+//! What was computed from an older draft is drawn all the same: the page says that it is stale.
+
+pub mod axis;
+pub mod bars;
+pub mod drivers;
+pub mod histogram;
+pub mod months;
+pub mod paint;
+pub mod tornado;
+pub mod volume;

@@ -1,0 +1,239 @@
+//! Cost over volume, log-log: a band and a line per plan, the crossings, the milestones and where one is.
+
+use eframe::egui::{Align2, RichText, TextStyle, Ui, Vec2b};
+use egui_plot::{
+    CoordinatesFormatter, Corner, FilledArea, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint,
+    PlotPoints, PlotUi, Points, Text, VLine,
+};
+
+use super::axis;
+use crate::analysis::{BreakEven, Crossing};
+use crate::app::theme::Theme;
+use crate::unit::format;
+
+/// Volumes at which the reference expects the decision to change, in tokens per day.
+///
+/// Source: the reference's build-or-buy milestones (100 K to 1 B tokens per day).
+const MILESTONES: [f64; 5] = [1e5, 1e6, 1e7, 1e8, 1e9];
+
+/// Opacity of the band from P5 to P95.
+const BAND: f32 = 0.16;
+
+/// Points that a curve is drawn with; more cannot be seen at the widths of a screen.
+const POINTS_MAX: usize = 400;
+
+/// How the plot of cost over volume is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct VolumePlot {
+    /// Height in points.
+    pub height: f32,
+    /// Whether all crossings are labelled, or only those that change the decision.
+    pub all_crossings: bool,
+    /// Whether one may pan and zoom.
+    pub movable: bool,
+}
+
+/// Draws the plot.
+pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
+    let theme = Theme::of(ui.ctx());
+    if break_even.volumes.len() < 2 || break_even.plans.is_empty() {
+        ui.label(
+            RichText::new("No plan is complete enough to draw its cost over volume.").color(theme.text_weak),
+        );
+        return;
+    }
+    let hover = |position: &HoverPosition<'_>| hover_text(break_even, position);
+    let small = TextStyle::Small.resolve(ui.style());
+    let axes = |money: bool| {
+        let hints = if money { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
+        hints
+            .formatter(move |mark, range| axis::log_label(mark, range, money))
+            .tick_label_color(theme.text_weak)
+            .tick_label_font(small.clone())
+            .label(RichText::new(if money { "US dollars per month" } else { "tokens per day" }).small())
+    };
+    let volumes: Vec<f64> = break_even.volumes.iter().map(|&volume| axis::log(volume)).collect();
+    let (low, high) = (volumes[0], volumes[volumes.len() - 1]);
+    let (bottom, top) = cost_bounds(break_even);
+    Plot::new("cost over volume")
+        .height(how.height)
+        .show_background(false)
+        .grid_color(theme.line)
+        .allow_drag(how.movable)
+        .allow_zoom(how.movable)
+        .allow_scroll(how.movable)
+        .allow_boxed_zoom(how.movable)
+        .allow_axis_zoom_drag(how.movable)
+        .auto_bounds(Vec2b::FALSE)
+        .default_x_bounds(low, high)
+        .default_y_bounds(bottom, top)
+        .x_grid_spacer(axis::log_marks)
+        .y_grid_spacer(axis::log_marks)
+        .custom_x_axes(vec![axes(false)])
+        .custom_y_axes(vec![axes(true)])
+        .y_axis_min_width(46.0)
+        .label_formatter(hover)
+        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
+        .cursor_color(theme.line)
+        .show(ui, |plot| {
+            if !how.movable {
+                plot.set_plot_bounds_x(low..=high);
+                plot.set_plot_bounds_y(bottom..=top);
+            }
+            milestones_ui(plot, &theme);
+            curves_ui(plot, break_even, &volumes, &theme);
+            today_ui(plot, break_even.today, &theme);
+            crossings_ui(plot, break_even, how.all_crossings, &theme);
+            names_ui(plot, break_even, &volumes, &theme);
+        });
+}
+
+/// Bounds of the cost axis, as logarithms, with room for labels above.
+fn cost_bounds(break_even: &BreakEven) -> (f64, f64) {
+    let mut bounds = (f64::INFINITY, f64::NEG_INFINITY);
+    for plan in &break_even.plans {
+        let bands = plan.bands.iter().flat_map(|band| [band.p5, band.p95]);
+        for value in plan.usd.iter().copied().chain(bands).filter(|value| *value > 0.0) {
+            bounds = (bounds.0.min(axis::log(value)), bounds.1.max(axis::log(value)));
+        }
+    }
+    if bounds.0 > bounds.1 { (0.0, 6.0) } else { (bounds.0 - 0.15, bounds.1 + 0.25) }
+}
+
+fn curves_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], theme: &Theme) {
+    let step = volumes.len().div_ceil(POINTS_MAX).max(1);
+    for (index, plan) in break_even.plans.iter().enumerate() {
+        let color = theme.plan(index);
+        if plan.bands.len() == volumes.len() {
+            let (mut xs, mut lows, mut highs) = (Vec::new(), Vec::new(), Vec::new());
+            for (x, band) in volumes.iter().zip(&plan.bands).step_by(step) {
+                xs.push(*x);
+                lows.push(axis::log(band.p5));
+                highs.push(axis::log(band.p95));
+            }
+            let wash = theme.plan_wash(index, BAND);
+            plot.add(FilledArea::new("", &xs, &lows, &highs).fill_color(wash).allow_hover(false));
+        }
+        let points: PlotPoints<'_> =
+            volumes.iter().zip(&plan.usd).step_by(step).map(|(&x, &usd)| [x, axis::log(usd)]).collect();
+        plot.line(
+            Line::new(plan.name.as_str(), points)
+                .color(color)
+                .width(2.0)
+                .style(Theme::plan_dash(index))
+                .id(&plan.id),
+        );
+    }
+}
+
+fn milestones_ui(plot: &mut PlotUi<'_>, theme: &Theme) {
+    let bounds = plot.plot_bounds();
+    let color = theme.text_weak.gamma_multiply(0.35);
+    for volume in MILESTONES {
+        let x = axis::log(volume);
+        if x > bounds.min()[0] && x < bounds.max()[0] {
+            plot.vline(
+                VLine::new("", x)
+                    .color(color)
+                    .width(1.0)
+                    .style(LineStyle::Dotted { spacing: 4.0 })
+                    .allow_hover(false),
+            );
+        }
+    }
+}
+
+fn today_ui(plot: &mut PlotUi<'_>, today: f64, theme: &Theme) {
+    if today <= 0.0 {
+        return;
+    }
+    let x = axis::log(today);
+    let bounds = plot.plot_bounds();
+    plot.vline(VLine::new("", x).color(theme.accent).width(1.5).allow_hover(false));
+    let on_the_right = x > (bounds.min()[0] + bounds.max()[0]) / 2.0;
+    let anchor = if on_the_right { Align2::RIGHT_BOTTOM } else { Align2::LEFT_BOTTOM };
+    let text = RichText::new(format!(" You are here: {} ", format::tokens_per_day(today)))
+        .small()
+        .color(theme.accent);
+    plot.text(Text::new("", PlotPoint::new(x, bounds.min()[1]), text).anchor(anchor).allow_hover(false));
+}
+
+fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme: &Theme) {
+    let bounds = plot.plot_bounds();
+    let mut last_labelled = f64::NEG_INFINITY;
+    for crossing in break_even.crossings.iter().filter(|crossing| all || crossing.decisive) {
+        let at = [axis::log(crossing.tokens_per_day), axis::log(crossing.usd_per_month)];
+        let radius = if crossing.decisive { 5.0 } else { 3.0 };
+        plot.points(
+            Points::new(crossing_name(break_even, crossing), vec![at])
+                .shape(MarkerShape::Circle)
+                .radius(radius)
+                .filled(crossing.decisive)
+                .color(theme.text_strong),
+        );
+        // Two labels nearer than this share of the width would be written over each other.
+        let crowded = (at[0] - last_labelled) < 0.12 * (bounds.max()[0] - bounds.min()[0]);
+        if !crossing.decisive || crowded {
+            continue;
+        }
+        last_labelled = at[0];
+        let text = RichText::new(format!("{} ", format::tokens_per_day(crossing.tokens_per_day)))
+            .small()
+            .strong()
+            .color(theme.text_strong);
+        let above = PlotPoint::new(at[0], at[1] + 0.03 * (bounds.max()[1] - bounds.min()[1]));
+        plot.text(Text::new("", above, text).anchor(Align2::RIGHT_BOTTOM).allow_hover(false));
+    }
+}
+
+/// The name of each plan at the right end of its curve.
+fn names_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], theme: &Theme) {
+    let bounds = plot.plot_bounds();
+    let height = f64::from(plot.transform().frame().height()).max(1.0);
+    let line = 15.0 * (bounds.max()[1] - bounds.min()[1]) / height;
+    let at = (0.985 * volumes.len() as f64) as usize;
+    let ends: Vec<f64> = break_even
+        .plans
+        .iter()
+        .map(|plan| axis::log(plan.usd.get(at).or(plan.usd.last()).copied().unwrap_or(1.0)) + 0.6 * line)
+        .collect();
+    let placed =
+        axis::spread_apart(&ends, line, (bounds.min()[1] + 1.5 * line, bounds.max()[1] - 0.6 * line));
+    for (index, (plan, y)) in break_even.plans.iter().zip(placed).enumerate() {
+        let text = RichText::new(&plan.name).small().strong().color(theme.plan(index));
+        let end = PlotPoint::new(bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]), y);
+        plot.text(Text::new("", end, text).anchor(Align2::RIGHT_CENTER).allow_hover(false));
+    }
+}
+
+fn crossing_name(break_even: &BreakEven, crossing: &Crossing) -> String {
+    let name = |plan: usize| break_even.plans.get(plan).map_or("?", |plan| plan.name.as_str());
+    format!(
+        "Above {} {} is cheaper than {}",
+        format::tokens_per_day(crossing.tokens_per_day),
+        name(crossing.cheaper_above),
+        name(crossing.cheaper_below)
+    )
+}
+
+fn hover_text(break_even: &BreakEven, position: &HoverPosition<'_>) -> Option<String> {
+    let HoverPosition::NearDataPoint { plot_name, position, .. } = position else { return None };
+    let volume = format::tokens_per_day(10f64.powf(position.x));
+    let Some(plan) = break_even.plans.iter().find(|plan| plan.name == *plot_name) else {
+        return Some((*plot_name).to_owned()).filter(|name| !name.is_empty());
+    };
+    let cost = format::usd(10f64.powf(position.y));
+    let nearest = nearest(&break_even.volumes, 10f64.powf(position.x))?;
+    let interval = plan
+        .bands
+        .get(nearest)
+        .map(|band| format!("\nP5–P95 {}", format::usd_range(band.p5, band.p95)))
+        .unwrap_or_default();
+    Some(format!("{}\n{volume}\n{cost} a month{interval}", plan.name))
+}
+
+/// Index of the volume nearest to this one, on the logarithmic scale.
+fn nearest(volumes: &[f64], volume: f64) -> Option<usize> {
+    let distance = |v: f64| (axis::log(v) - axis::log(volume)).abs();
+    (0..volumes.len()).min_by(|&a, &b| distance(volumes[a]).total_cmp(&distance(volumes[b])))
+}

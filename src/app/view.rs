@@ -1,0 +1,113 @@
+//! What a page may see, and what it may ask for.
+//!
+//! A page gets `&mut` the draft and the [`Session`], `&` a [`View`], and an [`Outbox`] for verbs. It does no I/O,
+//! spawns nothing and computes nothing that takes longer than a millisecond.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::action::Action;
+use super::pages::Page;
+use super::theme::Theme;
+use super::widgets::Baseline;
+use crate::analysis::{BreakEven, Forecast, Outcome, Sensitivity};
+use crate::catalog::Catalog;
+use crate::report::Verdict;
+use crate::scenario::Problems;
+
+/// A result, and whether the draft has moved on since it was computed.
+#[derive(Debug)]
+pub struct Shown<'a, T> {
+    /// The last valid answer.
+    pub value: &'a T,
+    /// Whether a newer one is on its way.
+    pub stale: bool,
+}
+
+impl<T> Clone for Shown<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shown<'_, T> {}
+
+/// Everything beside the draft that a page reads in one frame. Nothing ever blanks: a result stays, with its stale
+/// badge, until a newer one is there; `None` only before the first one.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The instant answer at the point values.
+    pub outcome: Option<Shown<'a, Outcome>>,
+    /// The Monte Carlo answer.
+    pub forecast: Option<Shown<'a, Forecast>>,
+    /// Cost over volume, with bands as soon as there are any.
+    pub break_even: Option<Shown<'a, BreakEven>>,
+    /// One quantity at a time.
+    pub sensitivity: Option<Shown<'a, Sensitivity>>,
+    /// What is wrong with the draft, or worth knowing.
+    pub problems: &'a Problems,
+    /// The quantities as the scenario was opened: what a field is reset to.
+    pub opened: &'a Baseline,
+    /// The answer in words.
+    pub verdict: Option<&'a Verdict>,
+    /// Models, GPUs, prices and cloud rates, the user's own included.
+    pub catalog: &'a Catalog,
+    /// Counts the states of the document; changes with every edit.
+    pub revision: u64,
+    /// The tokens of the theme that is shown.
+    pub theme: &'a Theme,
+    /// Answers to [`Action::CountTokens`] and [`Action::FitTrace`], and what is on its way.
+    pub errands: &'a Errands,
+    /// Scenario files that were open before, latest first.
+    pub recent: &'a [PathBuf],
+}
+
+/// Slow things that a page asked for.
+#[derive(Debug, Default)]
+pub struct Errands {
+    /// Tokens of the last counted text, by the tag that the page gave; an error is a sentence.
+    pub tokens: BTreeMap<String, Result<u64, String>>,
+    /// Whether something is on its way.
+    pub busy: bool,
+}
+
+/// What a page leaves behind for the window to do after the frame.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    actions: Vec<Action>,
+}
+
+impl Outbox {
+    /// Asks for something to be done.
+    pub fn send(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// What was asked for, in order; empties the box.
+    pub fn take(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+}
+
+/// Where one is in the window: selection and the like. Not saved, not undone.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// The page that is shown.
+    pub page: Page,
+    /// Id of the use case in hand.
+    pub use_case: Option<String>,
+    /// Id of the plan in hand.
+    pub plan: Option<String>,
+    /// Volume under the pointer, tokens per day, shown on every linked plot.
+    pub hovered_volume: Option<f64>,
+    /// Position of the plan under the pointer, emphasised on every linked plot.
+    pub hovered_plan: Option<usize>,
+    /// Month under the pointer, from 0.
+    pub hovered_month: Option<usize>,
+    /// What *Why?* was last asked about: a path of the scenario or the name of a result.
+    pub why: Option<String>,
+    /// What stands in search fields and the like, by the name of the field.
+    pub texts: BTreeMap<String, String>,
+    /// What is picked in tables and tabs that have no home of their own, by their name.
+    pub picks: BTreeMap<String, String>,
+}
