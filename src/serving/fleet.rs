@@ -37,6 +37,7 @@ type Hours = [f64; HOURS_PER_WEEK];
 /// - `served + overflow + dropped = 1`.
 #[must_use]
 pub fn week(load: &Hours, fleet: &Fleet<f64>, fill_share: Option<f64>) -> FleetWeek {
+    #[expect(clippy::manual_clamp, reason = "NaN becomes no load; clamp would keep it")]
     let load = load.map(|replicas| replicas.max(0.0).min(1e12));
     let factor = 1.0 + fleet.headroom.clamp(0.0, 1e3);
     let spare = f64::from(fleet.spare_replicas);
