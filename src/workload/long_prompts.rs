@@ -1,11 +1,13 @@
 //! How much of a use case lies above a length of prompt: what a price cliff by context tier charges more for.
 
-use super::UseCase;
 use super::demand::{Demand, Parts};
 use super::length::Spread;
+use super::{Count, UseCase};
 
 /// Survival beyond this many log-normal standard deviations (or its like) is below 10⁻¹³ and counts as none.
 const FAR: f64 = 7.4;
+/// More positions than the groups of any count make.
+const POSITIONS_MAX: usize = 512;
 
 /// The part of a use case's calls whose prompt is longer than a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -42,16 +44,14 @@ pub fn long_prompts(use_case: &UseCase<f64>, threshold: f64) -> LongPrompts {
     let room = threshold - parts.system - parts.retrieved;
     let limit = parts.history_limit.unwrap_or(f64::MAX);
     let (mut calls, mut prompt) = (0.0, 0.0);
+    let positions = Positions::of(&use_case.agent.calls);
     use_case.conversation.turns.each_position(|turn, turn_weight| {
         let room = room - (parts.history_step * turn).min(limit);
-        use_case.agent.calls.each_position(|call, call_weight| {
-            let room = room - parts.step * call;
-            if room < far {
-                let (above, excess) = user.tail(room);
-                calls += turn_weight * call_weight * above;
-                prompt += turn_weight * call_weight * (excess + threshold * above);
-            }
-        });
+        for &(call, call_weight) in positions.from(|call| room - parts.step * call < far) {
+            let (above, excess) = user.tail(room - parts.step * call);
+            calls += turn_weight * call_weight * above;
+            prompt += turn_weight * call_weight * (excess + threshold * above);
+        }
     });
     // Rounding, the left-out tail and the groups' middles must not exceed the whole.
     let share = (calls / (demand.turns * demand.calls)).min(1.0);
@@ -59,6 +59,31 @@ pub fn long_prompts(use_case: &UseCase<f64>, threshold: f64) -> LongPrompts {
         calls: share,
         prompt_tokens: (prompt / demand.turns).min(everything.prompt_tokens),
         output_tokens: share * everything.output_tokens,
+    }
+}
+
+/// The calls of an agent loop with their weights, worked out once for all turns; on the stack.
+struct Positions {
+    held: [(f64, f64); POSITIONS_MAX],
+    count: usize,
+}
+
+impl Positions {
+    fn of(calls: &Count<f64>) -> Self {
+        let mut positions = Self { held: [(0.0, 0.0); POSITIONS_MAX], count: 0 };
+        calls.each_position(|at, weight| {
+            if let Some(free) = positions.held.get_mut(positions.count) {
+                *free = (at, weight);
+                positions.count += 1;
+            }
+        });
+        positions
+    }
+
+    /// The positions from the first one on that is late enough.
+    fn from(&self, late: impl Fn(f64) -> bool) -> &[(f64, f64)] {
+        let held = &self.held[..self.count];
+        &held[held.partition_point(|&(at, _)| !late(at))..]
     }
 }
 
@@ -76,7 +101,7 @@ fn far(user: Spread) -> f64 {
 mod tests {
     use super::super::count::tests::{check, enumerate};
     use super::super::demand::tests::one_call;
-    use super::super::{Count, CountKind, LengthSpread};
+    use super::super::{CountKind, LengthSpread};
     use super::*;
 
     fn agent(spread: LengthSpread, kind: CountKind) -> UseCase<f64> {
