@@ -4,8 +4,8 @@ use super::demand::{Demand, Parts};
 use super::length::Spread;
 use super::{Count, UseCase};
 
-/// Survival beyond this many log-normal standard deviations (or its like) is below 10⁻¹³ and counts as none.
-const FAR: f64 = 7.4;
+/// Standard deviations beyond which the tail is left out: it holds less than 3 × 10⁻⁷ of what users write.
+const FAR: f64 = 5.0;
 /// More positions than the groups of any count make.
 const POSITIONS_MAX: usize = 512;
 
@@ -91,7 +91,7 @@ impl Positions {
 fn far(user: Spread) -> f64 {
     match user {
         Spread::Fixed(value) => value,
-        Spread::LogNormal { mu, sigma, .. } => (mu + FAR * sigma).exp(),
+        Spread::LogNormal { mu, sigma, .. } => (mu + (sigma + FAR) * sigma).exp(),
         // The tail of a gamma is exponential beyond its mean.
         Spread::Gamma { shape, scale, .. } => scale * (shape + FAR * shape.sqrt() + 40.0),
     }
