@@ -3,6 +3,11 @@
 //! Exact first, then semantic. Hit rates are given or derived from popularity (Zipf) and capacity (Che).
 //! The prompt (prefix) cache belongs to its endpoint: [`PromptCache`] here, its prices in the price sheet.
 
+#![expect(
+    clippy::manual_clamp,
+    reason = "`max` then `min` turns a number that is none into the lower end; `clamp` keeps it"
+)]
+
 mod popularity;
 mod prompt;
 mod response;

@@ -3,6 +3,11 @@
 //! Knows requests, tokens, conversations, agent loops and their rhythm over the week. Does not know prices,
 //! GPUs or plans. Start with [`UseCase`]; what it asks for is a [`Demand`].
 
+#![expect(
+    clippy::manual_clamp,
+    reason = "`max` then `min` turns a number that is none into the lower end; `clamp` keeps it"
+)]
+
 mod arrival_fit;
 mod count;
 mod demand;
