@@ -1,11 +1,372 @@
 //! The window: pages that edit a draft and read results, drawn with egui.
 //!
+//! [`App`] holds the document, the session, the preferences and the live answers; `logic` moves them on, `ui` draws.
 //! A page gets `&mut` the draft, `&` everything else ([`view::View`]) and an [`view::Outbox`]; it does no I/O and
-//! spawns nothing. Colours are written in [`theme`] and nowhere else.
+//! spawns nothing. What is asked for by menu, key, palette or page is one [`action::Action`] and goes through one
+//! place. Colours are written in [`theme`] and nowhere else. Start with [`run`].
 
 pub mod action;
+mod chrome;
+mod dialog;
+mod dispatch;
+mod document;
+mod errands;
+mod files;
+mod launch;
+mod live;
+mod notice;
 pub mod pages;
+mod palette;
+mod places;
 pub mod plots;
+mod prefs;
+mod recovery;
+mod status;
 pub mod theme;
 pub mod view;
 pub mod widgets;
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, CentralPanel, Context, Frame, ThemePreference, ViewportCommand};
+
+use crate::catalog::Catalog;
+
+pub use self::launch::{AppError, AppOptions, run};
+pub use self::live::Where;
+pub use self::places::Places;
+pub use self::prefs::Prefs;
+
+use self::action::{Action, ThemeChoice, Verb};
+use self::dialog::Dialog;
+use self::document::{Document, Origin};
+use self::errands::ErrandRunner;
+use self::files::Files;
+use self::live::Live;
+use self::notice::Notices;
+use self::palette::Palette;
+use self::prefs::PrefsLost;
+use self::recovery::Autosave;
+use self::theme::Theme;
+use self::view::{Outbox, Session, View};
+use self::widgets::Baseline;
+
+/// Below this width, in points, the inspector is a drawer over the page.
+const NARROW: f32 = 1000.0;
+
+/// Typing that pauses for so long is a step of the history of its own.
+const TYPING_PAUSE: Duration = Duration::from_millis(700);
+
+/// What an [`App`] is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// What it opens on.
+    pub options: AppOptions,
+    /// How it looks.
+    pub prefs: Prefs,
+    /// What was wrong with the preferences.
+    pub lost: Option<PrefsLost>,
+    /// Where it keeps things; nowhere by default.
+    pub places: Places,
+    /// Where slow answers are computed.
+    pub place: Where,
+}
+
+impl Setup {
+    /// Usual preferences, nothing kept, answers on threads.
+    #[must_use]
+    pub fn new(options: AppOptions) -> Self {
+        Self {
+            options,
+            prefs: Prefs::default(),
+            lost: None,
+            places: Places::default(),
+            place: Where::Threads,
+        }
+    }
+}
+
+/// The window's state.
+pub struct App {
+    document: Document,
+    /// The quantities as the document was opened.
+    opened: Baseline,
+    session: Session,
+    prefs: Prefs,
+    live: Live,
+    catalog: Cow<'static, Catalog>,
+    places: Places,
+    verbs: Vec<Verb>,
+    palette: Palette,
+    notices: Notices,
+    dialog: Option<Dialog>,
+    files: Files,
+    errands: ErrandRunner,
+    autosave: Option<Autosave>,
+    /// What to do once the document is saved.
+    after_save: Option<Action>,
+    /// Whether the drawer with the inspector is open in a narrow window.
+    drawer: bool,
+    /// Whether the window may close although something is unsaved.
+    may_close: bool,
+    /// When the draft last changed.
+    changed_at: Instant,
+    title: String,
+    prefs_written: Prefs,
+}
+
+impl App {
+    /// The window on what `setup` names; what cannot be opened is said in a notice and the worked example is shown.
+    #[must_use]
+    pub fn new(ctx: &Context, setup: Setup) -> Self {
+        let Setup { options, prefs, lost, places, place } = setup;
+        theme::install(ctx);
+        let wake = |ctx: &Context| {
+            let ctx = ctx.clone();
+            move || ctx.request_repaint()
+        };
+        let mut notices = Notices::default();
+        if let Some(lost) = lost {
+            notices.add(
+                crate::analysis::Severity::Warning,
+                "The preferences were put back to usual",
+                lost.to_string(),
+            );
+        }
+        let catalog = dispatch::catalog(&places, &mut notices);
+        let document = dispatch::first_document(&options, &mut notices);
+        let mut app = Self {
+            opened: dispatch::baseline(&document.draft),
+            document,
+            session: Session::default(),
+            live: Live::new(place, wake(ctx)),
+            catalog,
+            verbs: action::verbs(),
+            palette: Palette::default(),
+            notices,
+            dialog: None,
+            files: Files::new(wake(ctx)),
+            errands: ErrandRunner::new(place, wake(ctx)),
+            autosave: places.recovery().map(|folder| Autosave::new(Some(folder))),
+            after_save: None,
+            drawer: false,
+            may_close: false,
+            changed_at: Instant::now(),
+            title: String::new(),
+            prefs_written: prefs.clone(),
+            prefs,
+            places,
+        };
+        if let Origin::File(path) = app.document.origin() {
+            app.prefs.remember(&path.clone());
+        }
+        if let Some(found) = app.places.recovery().map(|folder| recovery::find(&folder))
+            && !found.is_empty()
+        {
+            app.dialog = Some(Dialog::Recovery(found));
+        }
+        app.apply_looks(ctx);
+        app.live.update(app.document.revision(), &app.document.snapshot(), &app.catalog);
+        app
+    }
+
+    fn apply_looks(&self, ctx: &Context) {
+        ctx.set_theme(match self.prefs.theme {
+            ThemeChoice::System => ThemePreference::System,
+            ThemeChoice::Light => ThemePreference::Light,
+            ThemeChoice::Dark => ThemePreference::Dark,
+        });
+        if (ctx.zoom_factor() - self.prefs.zoom).abs() > f32::EPSILON {
+            ctx.set_zoom_factor(self.prefs.zoom);
+        }
+    }
+
+    /// Looks at the draft: a new revision is answered at once, a draft at rest becomes a step of the history.
+    fn observe(&mut self, ctx: &Context) {
+        let dragging = ctx.input(|input| input.pointer.any_down());
+        let typing = ctx.egui_wants_keyboard_input() && self.changed_at.elapsed() < TYPING_PAUSE;
+        if self.document.observe(!dragging && !typing) {
+            self.changed_at = Instant::now();
+            self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+            ctx.request_repaint();
+            ctx.request_repaint_after(TYPING_PAUSE + Duration::from_millis(20));
+        }
+    }
+
+    fn poll(&mut self, ctx: &Context) {
+        let (failures, again) = self.live.poll();
+        for failure in failures {
+            self.notices.error(failure, "The last answers are kept. Change something to try again.");
+        }
+        if let Some(again) = again {
+            ctx.request_repaint_after(again);
+        }
+        self.errands.poll(&mut self.notices);
+        if let Some((purpose, answer)) = self.files.poll() {
+            self.file_answered(ctx, purpose, answer);
+        }
+        if self.files.is_open() {
+            ctx.request_repaint_after(Duration::from_secs(1));
+        }
+        let dirty = self.document.is_dirty();
+        if let Some(autosave) = &mut self.autosave {
+            let snapshot = self.document.snapshot();
+            if let Some(why) = autosave.tick(&snapshot, dirty, self.document.path()) {
+                self.notices.error("Unsaved work could not be put aside for recovery", why);
+            }
+            if dirty {
+                ctx.request_repaint_after(autosave.due_in());
+            }
+        }
+    }
+
+    fn title(&mut self, ctx: &Context) {
+        let mark = if self.document.is_dirty() { "• " } else { "" };
+        let title = format!("{mark}{} – Breakeven", self.document.draft.name);
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    /// A window that wants to close while something is unsaved is asked to wait.
+    fn guard_close(&mut self, ctx: &Context) {
+        if !ctx.input(|input| input.viewport().close_requested()) {
+            return;
+        }
+        self.document.observe(true);
+        if self.document.is_dirty() && !self.may_close {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.dialog = Some(Dialog::Unsaved(Action::Quit));
+        }
+    }
+
+    fn take_drops(&mut self, ctx: &Context) {
+        let dropped = ctx.input(|input| {
+            input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect::<Vec<_>>()
+        });
+        if let Some(path) = dropped.into_iter().next() {
+            self.act(ctx, Action::OpenPath(path));
+        }
+    }
+
+    fn remember_window(&mut self, ctx: &Context) {
+        let (size, maximized) = ctx.input(|input| {
+            let viewport = input.viewport();
+            (viewport.inner_rect.map(|rect| rect.size()), viewport.maximized)
+        });
+        self.prefs.maximized = maximized.unwrap_or(false);
+        // The rectangle is in points of the current zoom; the window is made in points of the screen.
+        if let Some(size) = size.filter(|size| !self.prefs.maximized && size.min_elem() > 0.0) {
+            self.prefs.window = [size.x * self.prefs.zoom, size.y * self.prefs.zoom];
+        }
+    }
+
+    fn write_prefs(&mut self) {
+        if let Some(path) = self.places.preferences()
+            && self.prefs != self.prefs_written
+        {
+            self.prefs_written = self.prefs.clone();
+            if let Err(error) = self.prefs.write(&path) {
+                self.notices
+                    .error("The preferences could not be kept", format!("{error}: {}", path.display()));
+            }
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.poll(ctx);
+        self.guard_close(ctx);
+        self.title(ctx);
+        self.remember_window(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let theme = Theme::of(&ctx);
+        let modal = self.dialog.is_some();
+        if !modal {
+            self.take_drops(&ctx);
+            if let Some(action) = palette::pressed(&ctx, &self.verbs) {
+                self.act(&ctx, action);
+            }
+        }
+        let mut out = Outbox::default();
+        self.top_bar_ui(ui, &theme, &mut out);
+        let status_height = self.status_bar_ui(ui, &theme, &mut out);
+        self.navigation_ui(ui, &theme, &mut out);
+        let narrow = ctx.content_rect().width() < NARROW;
+        if !narrow {
+            self.inspector_panel_ui(ui, &theme, &mut out);
+            self.observe(&ctx);
+        }
+        let frame = Frame::new().fill(theme.surface).inner_margin(theme::page_margin());
+        CentralPanel::default().frame(frame).show(ui, |ui| self.page_ui(ui, &theme, &mut out));
+        if narrow {
+            self.drawer_ui(&ctx, &theme, status_height, &mut out);
+        }
+        self.observe(&ctx);
+        self.palette_ui(&ctx, &theme, &mut out);
+        self.dialog_ui(&ctx, &theme, &mut out);
+        self.late_dialog_ui(&ctx, &theme);
+        self.hovering_file_ui(&ctx, &theme);
+        self.notices.ui(&ctx, &theme, status_height);
+        for action in out.take() {
+            self.act(&ctx, action);
+        }
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
+    fn on_exit(&mut self) {
+        self.write_prefs();
+        if let Some(autosave) = self.autosave.take() {
+            autosave.finish();
+        }
+    }
+}
+
+impl App {
+    fn page_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox) {
+        let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
+        let view = View {
+            outcome: live.outcome(),
+            forecast: live.forecast(),
+            break_even: live.break_even(),
+            sensitivity: live.sensitivity(),
+            verdict: live.verdict(),
+            problems: live.problems(),
+            opened,
+            catalog,
+            revision: document.revision(),
+            theme,
+            errands: errands.answers(),
+            recent: &prefs.recent,
+        };
+        ui.push_id(session.page, |ui| pages::ui(ui, &mut document.draft, session, &view, out));
+    }
+
+    fn inspector_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox) {
+        let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
+        let view = View {
+            outcome: live.outcome(),
+            forecast: live.forecast(),
+            break_even: live.break_even(),
+            sensitivity: live.sensitivity(),
+            verdict: live.verdict(),
+            problems: live.problems(),
+            opened,
+            catalog,
+            revision: document.revision(),
+            theme,
+            errands: errands.answers(),
+            recent: &prefs.recent,
+        };
+        ui.push_id(session.page, |ui| pages::inspector_ui(ui, &mut document.draft, session, &view, out));
+    }
+}

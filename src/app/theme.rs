@@ -74,6 +74,9 @@ pub struct Theme {
     plans: [Color32; PLAN_COLOURS],
 }
 
+/// Nothing behind it: for a button that is text.
+pub const CLEAR: Color32 = Color32::TRANSPARENT;
+
 const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
 }
@@ -197,6 +200,12 @@ impl Theme {
         }
     }
 
+    /// Over the window while a dialog is open.
+    #[must_use]
+    pub const fn backdrop(&self) -> Color32 {
+        Color32::from_black_alpha(if self.dark { 130 } else { 70 })
+    }
+
     /// The colour of a severity; a note is weak text.
     #[must_use]
     pub const fn severity(&self, severity: Severity) -> Color32 {
@@ -222,8 +231,8 @@ impl Theme {
 #[must_use]
 pub const fn severity_sign(severity: Severity) -> &'static str {
     match severity {
-        Severity::Note => "ℹ",
-        Severity::Warning => "⚠",
+        Severity::Note => "•",
+        Severity::Warning => "▲",
         Severity::Error => "⊗",
     }
 }
@@ -297,6 +306,8 @@ fn fonts() -> FontDefinitions {
     let with = |first: &str| {
         let mut family = vec![first.to_owned()];
         family.extend(fallback.iter().cloned());
+        // Arrows and geometric signs, which a text face lacks.
+        family.push("Hack".to_owned());
         family
     };
     fonts.families.insert(bold(), with("noto-bold"));

@@ -1,0 +1,321 @@
+//! Answers that keep up with the draft.
+//!
+//! Every revision is checked and answered in closed form within its frame. The forecast and the bands over volume
+//! are drawn on lanes of their own and refine block by block; sensitivity waits until the draft rests. A result stays
+//! until a newer one replaces it, marked as stale; a draft that does not check keeps the last good answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::analysis::{self, BreakEven, Forecast, Outcome, Sensitivity};
+use crate::catalog::Catalog;
+use crate::job::{JobEvent, JobResult, Lane, Progress};
+use crate::report::{self, Verdict};
+use crate::scenario::{Problems, Scenario, ScenarioDraft};
+
+use super::view::Shown;
+
+/// How long the draft rests before sensitivity is computed.
+const REST: Duration = Duration::from_millis(250);
+
+/// Draws of the bands over volume: each costs every plan at every volume, and a band needs no more than a percent.
+const BAND_TRIALS_MAX: u32 = 2048;
+
+/// Where slow answers are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// On threads of their own.
+    Threads,
+    /// On the calling thread, before the frame goes on: for tests.
+    Inline,
+}
+
+/// A result and the revision that it answers.
+struct Answer<T> {
+    value: T,
+    revision: u64,
+}
+
+/// Everything that was last computed.
+pub struct Live {
+    scenario: Option<Arc<Scenario>>,
+    problems: Problems,
+    /// The revision that was last checked; none before the first.
+    checked: Option<u64>,
+    /// When it was.
+    checked_at: Instant,
+    good: bool,
+    outcome: Option<Answer<Outcome>>,
+    break_even: Option<Answer<BreakEven>>,
+    forecast: Option<Answer<Forecast>>,
+    sensitivity: Option<Answer<Sensitivity>>,
+    verdict: Option<Verdict>,
+    /// The revision for which sensitivity was last asked.
+    sensitivity_asked: Option<u64>,
+    forecasts: Lane<Forecast>,
+    bands: Lane<BreakEven>,
+    sensitivities: Lane<Sensitivity>,
+    place: Where,
+    stopped: bool,
+    closed_form: Duration,
+}
+
+impl Live {
+    /// Nothing computed yet; `notify` is called from other threads when there is something to show.
+    #[must_use]
+    pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
+        Self {
+            scenario: None,
+            problems: Problems::default(),
+            checked: None,
+            checked_at: Instant::now(),
+            good: false,
+            outcome: None,
+            break_even: None,
+            forecast: None,
+            sensitivity: None,
+            verdict: None,
+            sensitivity_asked: None,
+            forecasts: lane(place, "forecast", notify.clone()),
+            bands: lane(place, "bands", notify.clone()),
+            sensitivities: lane(place, "sensitivity", notify),
+            place,
+            stopped: false,
+            closed_form: Duration::ZERO,
+        }
+    }
+
+    /// Forgets every answer: another document was opened, whose plans have nothing to do with them.
+    pub fn forget(&mut self) {
+        self.forecasts.cancel();
+        self.bands.cancel();
+        self.sensitivities.cancel();
+        (self.scenario, self.checked, self.good) = (None, None, false);
+        (self.outcome, self.break_even, self.forecast, self.sensitivity) = (None, None, None, None);
+        (self.verdict, self.sensitivity_asked) = (None, None);
+    }
+
+    /// Checks a new revision, answers it in closed form and starts what takes longer.
+    pub fn update(&mut self, revision: u64, draft: &ScenarioDraft, catalog: &Catalog) {
+        if self.checked == Some(revision) {
+            return;
+        }
+        self.checked = Some(revision);
+        self.checked_at = Instant::now();
+        match Scenario::check(draft, catalog) {
+            Err(problems) => {
+                self.problems = problems;
+                self.good = false;
+                self.forecasts.cancel();
+                self.bands.cancel();
+            }
+            Ok(scenario) => {
+                self.good = true;
+                self.problems = Problems { items: scenario.warnings().to_vec() };
+                let scenario = Arc::new(scenario);
+                let outcome = analysis::evaluate(&scenario);
+                let mut break_even = analysis::break_even(&scenario);
+                if let Some(before) = &self.break_even {
+                    keep_bands(&before.value, &mut break_even);
+                }
+                self.closed_form = self.checked_at.elapsed();
+                self.outcome = Some(Answer { value: outcome, revision });
+                self.break_even = Some(Answer { value: break_even, revision });
+                self.scenario = Some(scenario);
+                self.word();
+                self.draw();
+            }
+        }
+    }
+
+    /// Starts the forecast and the bands over, for the last good scenario.
+    pub fn draw(&mut self) {
+        let (Some(scenario), Some(revision)) = (&self.scenario, self.checked) else { return };
+        self.stopped = false;
+        let trials = scenario.draft().settings.trials;
+        let of = Arc::clone(scenario);
+        self.forecasts.submit(revision, move |ctl| {
+            ctl.honour_stop_after_first_partial();
+            ctl.progress(0, u64::from(trials), "draws");
+            Ok(analysis::forecast(&of, trials, &mut |partial| {
+                ctl.progress(u64::from(partial.header.draws), u64::from(trials), "draws");
+                ctl.partial(partial);
+                !ctl.should_stop()
+            }))
+        });
+        let of = Arc::clone(scenario);
+        self.bands.submit(revision, move |ctl| {
+            ctl.honour_stop_after_first_partial();
+            let trials = trials.min(BAND_TRIALS_MAX);
+            let bands = analysis::break_even_bands(&of, trials, &mut |partial| {
+                ctl.partial(partial);
+                !ctl.should_stop()
+            });
+            Ok(bands)
+        });
+        self.poll();
+    }
+
+    /// Asks the forecast to stop; what was drawn stays.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        self.forecasts.cancel();
+        self.bands.cancel();
+    }
+
+    /// Takes what the lanes have, and asks for sensitivity when the draft has rested.
+    ///
+    /// - Returns what failed, one sentence each, and how soon to look again if something waits for the draft to rest.
+    pub fn poll(&mut self) -> (Vec<String>, Option<Duration>) {
+        let mut failures = Vec::new();
+        let mut drawn = take(&self.forecasts, &mut self.forecast, "forecast", &mut failures);
+        drawn |= take(&self.bands, &mut self.break_even, "bands over volume", &mut failures);
+        take(&self.sensitivities, &mut self.sensitivity, "sensitivity", &mut failures);
+        if drawn {
+            self.word();
+        }
+        (failures, self.sense())
+    }
+
+    fn sense(&mut self) -> Option<Duration> {
+        let (Some(scenario), Some(revision), true) = (&self.scenario, self.checked, self.good) else {
+            return None;
+        };
+        if self.sensitivity_asked == Some(revision) {
+            return None;
+        }
+        let rested = self.checked_at.elapsed();
+        if rested < REST && self.place == Where::Threads {
+            return Some(REST.saturating_sub(rested));
+        }
+        self.sensitivity_asked = Some(revision);
+        let scenario = Arc::clone(scenario);
+        self.sensitivities
+            .submit(revision, move |_| -> JobResult<_> { Ok(analysis::sensitivity(&scenario)) });
+        (self.place == Where::Inline).then_some(Duration::ZERO)
+    }
+
+    /// What is wrong with the draft, or worth knowing.
+    #[must_use]
+    pub const fn problems(&self) -> &Problems {
+        &self.problems
+    }
+
+    /// The closed-form answer.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Shown<'_, Outcome>> {
+        self.shown(&self.outcome)
+    }
+
+    /// Cost over volume.
+    #[must_use]
+    pub fn break_even(&self) -> Option<Shown<'_, BreakEven>> {
+        self.shown(&self.break_even)
+    }
+
+    /// The forecast, unless it is about other plans than the outcome: then none until the first block is drawn, as
+    /// the positions of plans would not agree.
+    #[must_use]
+    pub fn forecast(&self) -> Option<Shown<'_, Forecast>> {
+        let outcome = &self.outcome.as_ref()?.value;
+        self.shown(&self.forecast).filter(|shown| {
+            shown.value.plans.iter().map(|plan| &plan.id).eq(outcome.plans.iter().map(|plan| &plan.id))
+        })
+    }
+
+    /// One at a time; not while it is about another number of plans.
+    #[must_use]
+    pub fn sensitivity(&self) -> Option<Shown<'_, Sensitivity>> {
+        let outcome = &self.outcome.as_ref()?.value;
+        self.shown(&self.sensitivity).filter(|shown| shown.value.base.len() == outcome.plans.len())
+    }
+
+    fn shown<'a, T>(&self, answer: &'a Option<Answer<T>>) -> Option<Shown<'a, T>> {
+        answer.as_ref().map(|answer| Shown {
+            value: &answer.value,
+            stale: self.checked != Some(answer.revision) || !self.good,
+        })
+    }
+
+    /// The answer in words.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    fn word(&mut self) {
+        let verdict = self.outcome().map(|outcome| {
+            let forecast = self.forecast().map(|shown| shown.value);
+            report::verdict(outcome.value, forecast, self.break_even().map(|shown| shown.value))
+        });
+        self.verdict = verdict;
+    }
+
+    /// How far the forecast is, while it is drawn.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.forecasts.progress().map(|(_, progress)| progress)
+    }
+
+    /// Whether the user stopped the forecast.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// How long check and closed-form answers took for the last revision.
+    #[must_use]
+    pub const fn closed_form(&self) -> Duration {
+        self.closed_form
+    }
+}
+
+fn lane<T: Send + 'static>(place: Where, name: &str, notify: impl Fn() + Send + Sync + 'static) -> Lane<T> {
+    match place {
+        Where::Threads => Lane::new(name, notify),
+        Where::Inline => Lane::inline(),
+    }
+}
+
+/// Takes what a lane has; returns whether there is a new answer.
+fn take<T: Send + 'static>(
+    lane: &Lane<T>,
+    slot: &mut Option<Answer<T>>,
+    what: &str,
+    failures: &mut Vec<String>,
+) -> bool {
+    let mut fresh = false;
+    for (revision, event) in lane.poll() {
+        // A block that comes late must not replace a newer answer.
+        let newer = slot.as_ref().is_none_or(|answer| answer.revision <= revision);
+        match event {
+            JobEvent::Partial(value) if newer => {
+                (*slot, fresh) = (Some(Answer { value, revision }), true);
+            }
+            JobEvent::Done(value) if newer => {
+                (*slot, fresh) = (Some(Answer { value, revision }), true);
+            }
+            JobEvent::Failed(error) => failures.push(format!("The {what} failed: {error}")),
+            JobEvent::Panicked(message) => failures.push(format!("The {what} broke off: {message}")),
+            JobEvent::Partial(_) | JobEvent::Done(_) | JobEvent::Cancelled => {}
+        }
+    }
+    fresh
+}
+
+/// Lends the bands of an older answer to a newer one until its own are drawn, so that they do not flicker.
+fn keep_bands(before: &BreakEven, now: &mut BreakEven) {
+    let same_plans = before.plans.iter().map(|plan| &plan.id).eq(now.plans.iter().map(|plan| &plan.id));
+    if !same_plans || before.volumes != now.volumes {
+        return;
+    }
+    for (before, now) in before.plans.iter().zip(&mut now.plans) {
+        now.bands.clone_from(&before.bands);
+    }
+    for crossing in &mut now.crossings {
+        let pair = |other: &&analysis::Crossing| {
+            (other.cheaper_below, other.cheaper_above) == (crossing.cheaper_below, crossing.cheaper_above)
+        };
+        crossing.band = before.crossings.iter().find(pair).and_then(|before| before.band);
+    }
+}
