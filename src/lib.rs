@@ -6,6 +6,8 @@ pub mod analysis;
 pub mod app;
 pub mod cache;
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod io;
 pub mod job;
 pub mod pricing;

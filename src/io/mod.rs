@@ -3,6 +3,8 @@
 //! Knows how things are written down and the disk; what they mean is decided in the layers below. Start with
 //! [`scenario`], the product's own file.
 
+pub mod json;
+pub mod overlay;
 pub mod presets;
 pub mod scenario;
 pub mod trace;

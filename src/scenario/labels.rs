@@ -201,7 +201,7 @@ mod tests {
             ("plans.tiered.router.shares.0.share", "Tiered API, Small model: share"),
             ("plans.tiered.routes.0.router.steps.1.accept", "Tiered API, Large model: accepted"),
             ("plans.built.endpoints.own.serves.terms", "Built, Built: GPU price"),
-            ("plans.built.costs.on_call.fte", "Built: on-call, people"),
+            ("plans.built.costs.on_call.fte", "Built: on-call staff"),
             ("settings.demand_noise_cv", "Demand noise"),
             ("workload.use_cases.gone.requests_per_day", "gone: requests per day"),
             ("plans.gone", "gone: gone"),

@@ -7,6 +7,7 @@ mod check;
 mod checked;
 mod defaults;
 mod draft;
+pub mod fitted;
 pub mod labels;
 mod problem;
 mod range;
