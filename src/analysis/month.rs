@@ -328,7 +328,7 @@ impl Month<'_> {
                 read_tokens: tokens.read_tokens * share,
                 written_tokens: tokens.written_tokens * share,
                 output_tokens: tokens.output_tokens * answers,
-                reasoning_tokens: tokens.reasoning_tokens * answers,
+                reasoning_tokens: tokens.reasoning_tokens * beyond.calls,
             }
         });
         let usage = ApiUsage {

@@ -1,0 +1,304 @@
+//! Laws of the whole path: from a draft to a bill, a forecast, a crossing.
+
+use breakeven::analysis::{SensitivityRow, break_even, evaluate, forecast, sensitivity};
+use breakeven::cache::{CacheStack, HitRate, ResponseCache};
+use breakeven::catalog::Catalog;
+use breakeven::pricing::{CostItem, CustomPrice, PlanCosts};
+use breakeven::routing::{Endpoint, Overflow, Plan, Router, Serves, Split};
+use breakeven::scenario::{Scenario, ScenarioDraft};
+use breakeven::serving::Scaling;
+use breakeven::stats::Estimate::{self, Fixed};
+use breakeven::unit::{DAYS_PER_MONTH, HOURS_PER_MONTH};
+use breakeven::workload::{Growth, Length, LengthSpread, Profile, UseCase};
+
+/// A plan that costs nothing beside tokens and GPUs.
+fn bare(mut plan: Plan<Estimate>) -> Plan<Estimate> {
+    let none = || CostItem { usd_per_month: Fixed(0.0), fte: Fixed(0.0) };
+    plan.costs = PlanCosts {
+        prompt_engineering: none(),
+        evaluation: none(),
+        monitoring: none(),
+        on_call: none(),
+        training: none(),
+        opportunity: none(),
+        compliance: none(),
+        network: none(),
+        egress_usd_per_gb: Fixed(0.0),
+        bytes_per_token: Fixed(0.0),
+        gateway: none(),
+        gateway_usd_per_request: Fixed(0.0),
+        one_time_usd: Fixed(0.0),
+    };
+    plan
+}
+
+fn exactly(tokens: f64) -> Length<Estimate> {
+    Length { median: Fixed(tokens), p95: Fixed(tokens), spread: LengthSpread::Fixed }
+}
+
+/// A use case of so many requests a month with fixed lengths and nothing else.
+fn plain(requests_per_month: f64, prompt: f64, output: f64) -> UseCase<Estimate> {
+    let mut use_case = UseCase::new("chat", "Chat");
+    use_case.requests_per_day = Fixed(requests_per_month / DAYS_PER_MONTH);
+    use_case.system_prompt_tokens = Fixed(0.0);
+    use_case.user_tokens = exactly(prompt);
+    use_case.output_tokens = exactly(output);
+    use_case.early_stop.share = Fixed(0.0);
+    use_case.retries.failure = Fixed(0.0);
+    use_case
+}
+
+fn priced(id: &str, input: f64, output: f64) -> Endpoint<Estimate> {
+    let mut endpoint = Endpoint::api(id, id, "ref-gpt-4-turbo");
+    if let Serves::Api(api) = &mut endpoint.serves {
+        api.custom = Some(CustomPrice {
+            input_usd_per_mtok: Fixed(input),
+            output_usd_per_mtok: Fixed(output),
+            cached_read_usd_per_mtok: None,
+            cache_write_usd_per_mtok: None,
+        });
+    }
+    endpoint
+}
+
+fn draft(use_cases: Vec<UseCase<Estimate>>, plans: Vec<Plan<Estimate>>) -> ScenarioDraft {
+    let mut draft = ScenarioDraft::new("Test");
+    draft.settings.demand_noise_cv = Fixed(0.0);
+    draft.workload.use_cases = use_cases;
+    draft.plans = plans;
+    draft
+}
+
+fn checked(draft: &ScenarioDraft) -> Scenario {
+    Scenario::check(draft, Catalog::shipped()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn run_rate(draft: &ScenarioDraft) -> Vec<f64> {
+    evaluate(&checked(draft)).plans.iter().map(|plan| plan.run_rate.total()).collect()
+}
+
+fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 0.005, "found {found}, expected {expected}");
+}
+
+#[test]
+fn a_thousand_requests_of_500_in_and_200_out_at_10_and_30_dollars_cost_11_dollars() {
+    let plan = bare(Plan::api("buy", "Buy", "ref-gpt-4-turbo"));
+    near(run_rate(&draft(vec![plain(1000.0, 500.0, 200.0)], vec![plan]))[0], 11.0);
+}
+
+#[test]
+fn a_cache_with_60_percent_hits_turns_10_000_dollars_into_4_500() {
+    let mut plan = bare(Plan::single("buy", "Buy", priced("api", 10.0, 30.0)));
+    plan.caches = CacheStack {
+        exact: Some(ResponseCache {
+            hit: HitRate::Given(Fixed(0.6)),
+            lookup_usd_per_request: Fixed(0.0),
+            lookup_secs: Fixed(0.0),
+            usd_per_month: Fixed(500.0),
+            false_hit_share: Fixed(0.0),
+        }),
+        semantic: None,
+    };
+    // $0.011 a request, 909,090.9 requests: $10,000.
+    let mut use_case = plain(10_000.0 / 0.011, 500.0, 200.0);
+    use_case.repetition.cacheable_share = Fixed(1.0);
+    near(run_rate(&draft(vec![use_case], vec![plan]))[0], 4500.0);
+}
+
+#[test]
+fn a_hundred_thousand_requests_split_70_25_5_cost_820_dollars_against_10_000() {
+    // One output token a request: a rate of $1,000 per million is $0.001 a request.
+    let tiers = [("small", 1e3), ("medium", 1e4), ("large", 1e5)];
+    let mut tiered = bare(Plan::single("tiered", "Tiered", priced("small", 0.0, 1e3)));
+    tiered.endpoints = tiers.iter().map(|(id, rate)| priced(id, 0.0, *rate)).collect();
+    let mut split = Split::new(&[("small", 0.7), ("medium", 0.25), ("large", 0.05)]);
+    split.classifier_usd_per_request = Fixed(0.0);
+    tiered.router = Router::Split(split);
+    let large = bare(Plan::single("large", "All large", priced("large", 0.0, 1e5)));
+    let costs = run_rate(&draft(vec![plain(100_000.0, 1.0, 1.0)], vec![tiered, large]));
+    near(costs[0], 820.0);
+    near(costs[1], 10_000.0);
+}
+
+#[test]
+fn one_gpu_at_3_dollars_an_hour_costs_every_hour_of_the_month() {
+    let mut plan = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "a100-sxm-80gb", 1, 3.0));
+    if let Serves::SelfHosted(own) = &mut plan.endpoints[0].serves {
+        own.deployment.fleet.scaling = Scaling::Fixed(1);
+        own.storage_gb = Fixed(0.0);
+    }
+    let cost = run_rate(&draft(vec![plain(1000.0, 500.0, 200.0)], vec![plan]))[0];
+    near(cost, 3.0 * HOURS_PER_MONTH);
+    // The reference's month has 720 hours: $2,160.
+    near(cost * 720.0 / HOURS_PER_MONTH, 2160.0);
+}
+
+/// Three plans that cross, with something of everything that a trial touches.
+fn mixed() -> ScenarioDraft {
+    let mut chat = UseCase::new("chat", "Chat");
+    chat.requests_per_day = Estimate::LogNormal { median: 40_000.0, p95: 80_000.0 };
+    chat.growth = Growth::Compound(Estimate::Triangular { low: 0.0, mode: 0.03, high: 0.08 });
+    let mut batch = UseCase::new("batch", "Batch");
+    batch.profile = Profile::NightBatch;
+    batch.output_tokens = Length::log_normal(80.0, 300.0);
+    let buy = Plan::api("buy", "Buy", "gpt-5.6-terra");
+    let build = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "l40s", 1, 1.6));
+    let mut hybrid = bare(Plan::self_hosted("hybrid", "Hybrid", "llama-3.1-8b", "l40s", 1, 1.6));
+    hybrid.endpoints.push(Endpoint::api("api", "API", "gpt-5.6-terra"));
+    hybrid.router = Router::Overflow(Overflow::new("own", "api"));
+    if let Serves::SelfHosted(own) = &mut hybrid.endpoints[0].serves {
+        own.deployment.fleet.scaling = Scaling::Fixed(1);
+        own.deployment.capacity_factor = Estimate::LogNormal { median: 1.0, p95: 1.3 };
+    }
+    let mut draft = draft(vec![chat, batch], vec![buy, build, hybrid]);
+    draft.settings.demand_noise_cv = Fixed(0.1);
+    draft
+}
+
+#[test]
+fn bill_lines_sum_to_the_total_and_use_cases_sum_to_the_plan() {
+    for plan in &evaluate(&checked(&mixed())).plans {
+        let total = plan.run_rate.total();
+        let by_line: f64 = plan.run_rate.lines().map(|(_, usd)| usd).sum();
+        let by_use_case: f64 = plan.by_use_case.iter().map(|bill| bill.total()).sum();
+        assert!((by_line - total).abs() < 1e-9 * total, "{}: {by_line} of {total}", plan.id);
+        assert!((by_use_case - total).abs() < 1e-9 * total, "{}: {by_use_case} of {total}", plan.id);
+    }
+}
+
+#[test]
+fn the_bill_rises_with_every_price() {
+    let cost = |input: f64, output: f64| {
+        let plan = bare(Plan::single("buy", "Buy", priced("api", input, output)));
+        run_rate(&draft(vec![plain(1e6, 500.0, 200.0)], vec![plan]))[0]
+    };
+    let base = cost(1.0, 4.0);
+    assert!(cost(1.5, 4.0) > base);
+    assert!(cost(1.0, 5.0) > base);
+    near(cost(2.0, 8.0), 2.0 * base);
+}
+
+#[test]
+fn at_a_smooth_crossing_the_two_bills_agree_and_below_it_the_cheaper_one_is_cheaper() {
+    let answer = break_even(&checked(&mixed()));
+    assert!(!answer.crossings.is_empty(), "buy and build never cross");
+    for crossing in &answer.crossings {
+        let bills = |volume: f64| {
+            let mut draft = mixed();
+            for use_case in &mut draft.workload.use_cases {
+                use_case.requests_per_day = Fixed(use_case.requests_per_day.point() * volume / answer.today);
+            }
+            let costs = run_rate(&draft);
+            (costs[crossing.cheaper_below], costs[crossing.cheaper_above])
+        };
+        let (below, above) = bills(crossing.tokens_per_day);
+        if !crossing.jump {
+            assert!((below - above).abs() < 1e-3 * above, "{crossing:?}: {below} and {above}");
+        }
+        let (below, above) = bills(crossing.tokens_per_day * (1.0 - 1e-6));
+        assert!(below <= above * (1.0 + 1e-6), "{crossing:?}: {below} and {above}");
+    }
+}
+
+#[test]
+fn doubling_every_price_and_every_cost_keeps_the_crossing_of_two_apis() {
+    let crossing = |factor: f64| {
+        let mut dear = bare(Plan::single("dear", "Dear", priced("api", 2.0 * factor, 8.0 * factor)));
+        dear.costs.monitoring.usd_per_month = Fixed(100.0 * factor);
+        let mut cheap = bare(Plan::single("cheap", "Cheap", priced("api", factor, 4.0 * factor)));
+        cheap.costs.monitoring.usd_per_month = Fixed(2_000.0 * factor);
+        let answer = break_even(&checked(&draft(vec![plain(1e6, 500.0, 200.0)], vec![dear, cheap])));
+        assert_eq!(answer.crossings.len(), 1);
+        answer.crossings[0].tokens_per_day
+    };
+    let (once, twice) = (crossing(1.0), crossing(2.0));
+    assert!((once / twice - 1.0).abs() < 1e-6, "{once} and {twice}");
+    // By hand: $0.0026 against $0.0013 a request of 700 tokens, $1,900 apart a month.
+    let by_hand = 1900.0 / 0.0013 * 700.0 / DAYS_PER_MONTH;
+    assert!((once / by_hand - 1.0).abs() < 1e-6, "{once}, by hand {by_hand}");
+}
+
+#[test]
+fn same_seed_same_bytes_at_one_and_at_four_threads() {
+    let scenario = checked(&mixed());
+    let at = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| serde_json::to_string(&forecast(&scenario, 700, &mut |_| true)).expect("JSON"))
+    };
+    assert_eq!(at(1), at(4));
+}
+
+#[test]
+fn a_stopped_forecast_is_the_whole_answer_of_fewer_draws() {
+    let scenario = checked(&mixed());
+    let stopped = forecast(&scenario, 5000, &mut |_| false);
+    assert!(stopped.header.draws > 0 && stopped.header.draws < 5000);
+    assert_eq!(stopped, forecast(&scenario, stopped.header.draws, &mut |_| true));
+}
+
+#[test]
+fn the_mean_of_the_draws_agrees_with_the_closed_form_where_cost_is_linear() {
+    let mut use_case = plain(1.0, 500.0, 200.0);
+    use_case.requests_per_day = Estimate::LogNormal { median: 1000.0, p95: 2500.0 };
+    let plan = bare(Plan::single("buy", "Buy", priced("api", 1.0, 4.0)));
+    let scenario = checked(&draft(vec![use_case], vec![plan]));
+    let closed = evaluate(&scenario).plans[0].mean_month_usd;
+    let drawn = forecast(&scenario, 20_000, &mut |_| true).plans[0].mean_month;
+    assert!((drawn.mean - closed).abs() < 4.0 * drawn.mean_error, "{drawn:?} against {closed}");
+}
+
+#[test]
+fn another_uncertain_quantity_re_rolls_no_other() {
+    let before = mixed();
+    let mut after = before.clone();
+    // Uncertain, and without influence on any bill.
+    after.settings.discount_rate_per_year = Estimate::Uniform { low: 0.0, high: 0.1 };
+    let plans = |draft: &ScenarioDraft| forecast(&checked(draft), 500, &mut |_| true).plans;
+    assert_eq!(plans(&before), plans(&after));
+}
+
+#[test]
+fn what_own_capacity_cannot_take_overflows_and_everything_is_served() {
+    let mut scenario = mixed();
+    scenario.workload.use_cases[0].requests_per_day = Fixed(1e6);
+    let outcome = evaluate(&checked(&scenario));
+    let hybrid = &outcome.plans[2];
+    let asked: f64 = outcome.use_cases.iter().map(|row| row.requests * row.calls_per_request).sum();
+    let answered: f64 = hybrid.endpoints.iter().map(|endpoint| endpoint.calls).sum();
+    assert!((answered - asked).abs() < 1e-6 * asked, "{answered} of {asked}");
+    assert!(hybrid.endpoints.iter().all(|endpoint| endpoint.calls > 0.0), "{:?}", hybrid.endpoints);
+    assert!(hybrid.months.iter().all(|month| (month.served_share - 1.0).abs() < 1e-9));
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_no_answer_and_says_by_how_much() {
+    let mut scenario = mixed();
+    scenario.plans[1] = Plan::self_hosted("build", "Build", "llama-3.1-70b", "rtx-4090", 1, 0.1);
+    let outcome = evaluate(&checked(&scenario));
+    assert_ne!(outcome.cheapest, Some(1));
+    let finding = &outcome.plans[1].findings[0];
+    assert!(finding.message.contains("does not fit"), "{finding:?}");
+    assert!(outcome.plans[1].mean_month_usd.is_finite());
+}
+
+#[test]
+fn a_use_case_that_must_stay_at_home_rules_out_the_api_by_name() {
+    let mut scenario = mixed();
+    scenario.workload.use_cases[0].constraints.self_host_only = true;
+    let outcome = evaluate(&checked(&scenario));
+    assert_ne!(outcome.cheapest, Some(0));
+    assert!(outcome.plans[0].findings.iter().any(|finding| finding.message.contains("must be self-hosted")));
+}
+
+#[test]
+fn the_tornado_lists_every_uncertain_quantity_with_the_widest_swing_first() {
+    let scenario = checked(&mixed());
+    let tornado = sensitivity(&scenario);
+    assert_eq!(tornado.rows.len(), scenario.variables().len());
+    let swing = |row: &SensitivityRow| {
+        row.usd_low.iter().zip(&row.usd_high).map(|(low, high)| (low - high).abs()).fold(0.0, f64::max)
+    };
+    assert!(tornado.rows.windows(2).all(|pair| swing(&pair[0]) >= swing(&pair[1])));
+    assert!(swing(&tornado.rows[0]) > 0.0);
+}
