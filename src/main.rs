@@ -2,7 +2,23 @@
 
 use std::process::ExitCode;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "app")]
+fn main() -> ExitCode {
+    use breakeven::app::{AppOptions, run};
+    use breakeven::cli::Open;
+
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    breakeven::cli::run(Some(&|open| {
+        let options = match open {
+            Open::Last => AppOptions::default(),
+            Open::Preset(id) => AppOptions { preset: Some(id), ..AppOptions::default() },
+            Open::File(path) => AppOptions { file: Some(path), ..AppOptions::default() },
+        };
+        Ok(run(&options)?)
+    }))
+}
+
+#[cfg(all(feature = "cli", not(feature = "app")))]
 fn main() -> ExitCode {
     breakeven::cli::run(None)
 }

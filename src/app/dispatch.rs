@@ -18,10 +18,12 @@ use super::widgets::Baseline;
 use super::{App, AppOptions};
 use crate::analysis::Severity;
 use crate::catalog::Catalog;
-use crate::io::{presets, scenario as file};
+use crate::io::{overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
+use crate::scenario::fitted::{Taken, apply};
 use crate::stats::quantities::{self, Quantified as _};
+use crate::workload::fit::TraceFit;
 
 /// One step of zoom.
 const ZOOM_STEP: f32 = 0.1;
@@ -30,15 +32,10 @@ const ZOOM_STEP: f32 = 0.1;
 pub(super) fn catalog(places: &Places, notices: &mut Notices) -> Cow<'static, Catalog> {
     let shipped = Catalog::shipped();
     let Some(path) = places.catalog().filter(|path| path.exists()) else { return Cow::Borrowed(shipped) };
-    let overlaid = std::fs::read_to_string(&path)
-        .map_err(|error| format!("{error}: {}", path.display()))
-        .and_then(|text| {
-            shipped.with_overlay(&text, &path.display().to_string()).map_err(|error| error.to_string())
-        });
-    match overlaid {
+    match overlay::read(shipped, &path) {
         Ok(catalog) => Cow::Owned(catalog),
         Err(why) => {
-            notices.error("Your own catalogue was left out", why);
+            notices.error("Your own catalogue was left out", why.to_string());
             Cow::Borrowed(shipped)
         }
     }
@@ -54,10 +51,11 @@ pub(super) fn baseline(draft: &ScenarioDraft) -> Baseline {
 }
 
 /// What the window opens on.
-pub(super) fn first_document(options: &AppOptions, notices: &mut Notices) -> Document {
-    if let Some(path) = &options.file {
+pub(super) fn first_document(options: &AppOptions, last: Option<&Path>, notices: &mut Notices) -> Document {
+    let last = last.filter(|path| options.preset.is_none() && path.exists());
+    if let Some(path) = options.file.as_deref().or(last) {
         match file::read(path) {
-            Ok(draft) => return Document::new(draft, Origin::File(path.clone()), 1),
+            Ok(draft) => return Document::new(draft, Origin::File(path.to_owned()), 1),
             Err(error) => notices.error("Cannot open the scenario", with_remedy(&error)),
         }
     }
@@ -118,7 +116,7 @@ impl App {
                 self.notices.note("The scenario is in the clipboard");
             }
             Action::CountTokens { tag, text, encoding } => self.errands.count(tag, text, &encoding),
-            Action::FitTrace { use_case, path: Some(path) } => self.fit_trace(&use_case, &path),
+            Action::FitTrace { use_case, path: Some(path) } => self.errands.fit(use_case, path),
             Action::FitTrace { use_case, path: None } => self.ask_for(&Purpose::Trace(use_case), ""),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
@@ -262,7 +260,7 @@ impl App {
                     let path = if path.extension().is_none() { path.with_extension("ron") } else { path };
                     self.save_to(ctx, path);
                 }
-                Purpose::Trace(use_case) => self.fit_trace(&use_case, &path),
+                Purpose::Trace(use_case) => self.errands.fit(use_case, path),
             },
             Answer::Nothing => self.after_save = None,
             Answer::NoDialog => {
@@ -276,12 +274,22 @@ impl App {
         }
     }
 
-    fn fit_trace(&mut self, use_case: &str, path: &Path) {
-        self.notices.add(
-            Severity::Warning,
-            "Fitting to a trace is done in the terminal for now",
-            format!("breakeven fit {} prints the use case for “{use_case}”", path.display()),
-        );
+    /// Takes over what a trace says about a use case, once it has been read.
+    pub(super) fn trace_fitted(&mut self, use_case: &str, path: &Path, fit: &TraceFit) {
+        let found = self.document.draft.workload.use_cases.iter_mut().find(|known| known.id == use_case);
+        let Some(found) = found else {
+            self.notices.error("The trace was read, but its use case is gone", path.display().to_string());
+            return;
+        };
+        apply(fit, found, Taken { arrivals: true, start_hour: 0 });
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let mut details = format!("{} requests; prompts and answers as in the trace.", fit.arrivals.requests);
+        for note in &fit.notes {
+            details.push_str(&format!(" {note}"));
+        }
+        self.notices.add(Severity::Note, format!("“{}” now follows {name}", found.name), details);
+        self.document.observe(true);
+        self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
     }
 
     fn copy_decision(&mut self, ctx: &Context) {

@@ -1,7 +1,12 @@
 //! Slow things that a page asks for: counting the tokens of a text, fitting a use case to a trace.
 
-use crate::job::{JobEvent, Lane};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use crate::io::trace;
+use crate::job::{JobEvent, Lane, Progress};
 use crate::tokenizer::{Encoding, Tokenizer};
+use crate::workload::fit::{self, TraceFit};
 
 use super::live::Where;
 use super::notice::Notices;
@@ -10,21 +15,32 @@ use super::view::Errands;
 /// What comes back from counting: the tag and the tokens, or why not.
 type Counted = (String, Result<u64, String>);
 
+/// A use case's id, the trace it follows, and what the trace says.
+pub struct Fitted {
+    /// Id of the use case.
+    pub use_case: String,
+    /// The trace.
+    pub path: PathBuf,
+    /// What it says.
+    pub fit: TraceFit,
+}
+
 /// Runs errands and keeps their answers.
 pub struct ErrandRunner {
     counts: Lane<Counted>,
+    fits: Lane<Fitted>,
     answers: Errands,
 }
 
 impl ErrandRunner {
     /// `notify` is called when an answer is there.
     #[must_use]
-    pub fn new(place: Where, notify: impl Fn() + Send + Sync + 'static) -> Self {
-        let counts = match place {
-            Where::Threads => Lane::new("errands", notify),
-            Where::Inline => Lane::inline(),
+    pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
+        let (counts, fits) = match place {
+            Where::Threads => (Lane::new("tokens", notify.clone()), Lane::new("trace", notify)),
+            Where::Inline => (Lane::inline(), Lane::inline()),
         };
-        Self { counts, answers: Errands::default() }
+        Self { counts, fits, answers: Errands::default() }
     }
 
     /// Counts the tokens of a text; a newer text replaces one that waits.
@@ -41,8 +57,35 @@ impl ErrandRunner {
         });
     }
 
+    /// Reads a trace and fits lengths and arrivals to it.
+    pub fn fit(&mut self, use_case: String, path: PathBuf) {
+        self.fits.submit(0, move |ctl| {
+            ctl.progress(0, 0, "reading the trace");
+            let trace = trace::read_watched(&path, &mut |_| {
+                if ctl.should_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            ctl.check_stop()?;
+            ctl.progress(0, 0, "fitting the trace");
+            let fit = fit::fit(&trace)?;
+            Ok(Fitted { use_case, path, fit })
+        });
+    }
+
+    /// What is being done, for the status bar.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.fits.progress().map(|(_, progress)| progress)
+    }
+
+    /// Stops reading a trace.
+    pub fn stop(&self) {
+        self.fits.cancel();
+    }
+
     /// Takes what is done.
-    pub fn poll(&mut self, notices: &mut Notices) {
+    ///
+    /// - Returns a fit that is to be taken over.
+    pub fn poll(&mut self, notices: &mut Notices) -> Option<Fitted> {
         for (_, event) in self.counts.poll() {
             match event {
                 JobEvent::Done((tag, count)) => {
@@ -53,7 +96,17 @@ impl ErrandRunner {
                 JobEvent::Partial(_) | JobEvent::Cancelled => {}
             }
         }
-        self.answers.busy = self.counts.is_busy();
+        let mut fitted = None;
+        for (_, event) in self.fits.poll() {
+            match event {
+                JobEvent::Done(done) => fitted = Some(done),
+                JobEvent::Failed(error) => notices.error("Cannot fit to the trace", error.to_string()),
+                JobEvent::Panicked(message) => notices.error("Fitting to the trace broke off", message),
+                JobEvent::Partial(_) | JobEvent::Cancelled => {}
+            }
+        }
+        self.answers.busy = self.counts.is_busy() || self.fits.is_busy();
+        fitted
     }
 
     /// What came back.

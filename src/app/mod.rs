@@ -41,7 +41,7 @@ pub use self::prefs::Prefs;
 use self::action::{Action, ThemeChoice, Verb};
 use self::dialog::Dialog;
 use self::document::{Document, Origin};
-use self::errands::ErrandRunner;
+use self::errands::{ErrandRunner, Fitted};
 use self::files::Files;
 use self::live::Live;
 use self::notice::Notices;
@@ -135,7 +135,7 @@ impl App {
             );
         }
         let catalog = dispatch::catalog(&places, &mut notices);
-        let document = dispatch::first_document(&options, &mut notices);
+        let document = dispatch::first_document(&options, prefs.last.as_deref(), &mut notices);
         let mut app = Self {
             opened: dispatch::baseline(&document.draft),
             document,
@@ -202,7 +202,9 @@ impl App {
         if let Some(again) = again {
             ctx.request_repaint_after(again);
         }
-        self.errands.poll(&mut self.notices);
+        if let Some(Fitted { use_case, path, fit }) = self.errands.poll(&mut self.notices) {
+            self.trace_fitted(&use_case, &path, &fit);
+        }
         if let Some((purpose, answer)) = self.files.poll() {
             self.file_answered(ctx, purpose, answer);
         }
@@ -324,6 +326,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        self.prefs.last = self.document.path().map(std::path::Path::to_owned);
         self.write_prefs();
         if let Some(autosave) = self.autosave.take() {
             autosave.finish();

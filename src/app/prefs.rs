@@ -38,6 +38,8 @@ pub struct Prefs {
     pub inspector_width: f32,
     /// Scenario files that were open, latest first.
     pub recent: Vec<PathBuf>,
+    /// The file that was open when the window closed.
+    pub last: Option<PathBuf>,
 }
 
 impl Default for Prefs {
@@ -52,6 +54,7 @@ impl Default for Prefs {
             navigation_width: 168.0,
             inspector_width: 292.0,
             recent: Vec::new(),
+            last: None,
         }
     }
 }

@@ -31,6 +31,13 @@ impl App {
                 ui.spacing_mut().item_spacing.x = space::L;
                 self.forecast_status_ui(ui, theme, out);
                 self.findings_ui(ui, theme, out);
+                if let Some(progress) = self.errands.progress() {
+                    ui.spinner();
+                    ui.label(RichText::new(&progress.what).color(theme.text_weak));
+                    if ui.button("Stop").clicked() {
+                        self.errands.stop();
+                    }
+                }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     self.saved_ui(ui, theme, out);
                     if let Some(day) = self.catalog.prices_as_of() {
