@@ -23,3 +23,6 @@ pub use results::{
     MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow, Severity,
     Spread, UseCaseOutcome,
 };
+
+#[cfg(test)]
+mod tests;

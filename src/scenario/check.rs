@@ -24,6 +24,10 @@ const SHARE_TOLERANCE: f64 = 1e-6;
 /// Requests per day above which a number is taken for a typing error: a hundred per person on Earth and day.
 const REQUESTS_PER_DAY_MAX: f64 = 1e12;
 
+/// No dollar, token or byte of a scenario is counted in more: all of the world's tokens of a year are about 10¹⁷, and
+/// squares and products of what is allowed stay far from overflow.
+const QUANTITY_MAX: f64 = 1e17;
+
 /// Everything that is wrong with a draft.
 pub(super) fn problems(draft: &ScenarioDraft, catalog: &Catalog) -> Problems {
     let mut found = Problems::default();
@@ -116,6 +120,13 @@ fn quantities(draft: &ScenarioDraft, found: &mut Problems) {
                     "narrow the distribution, or choose a bounded family such as beta",
                 );
             }
+        }
+        if point.abs() > QUANTITY_MAX || estimate.quantile(0.999).abs() > QUANTITY_MAX {
+            found.error(
+                path,
+                format!("{point:e} is beyond anything that is counted here"),
+                format!("write at most {QUANTITY_MAX:e}"),
+            );
         }
         if path.ends_with("requests_per_day") && point > REQUESTS_PER_DAY_MAX {
             found.error(

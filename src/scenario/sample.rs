@@ -83,7 +83,7 @@ fn bought() -> Plan<Estimate> {
     };
     let small = Endpoint {
         prompt_cache: PromptCache::Given(Fixed(0.4)),
-        ..Endpoint::api("small", "Small model", "small-model")
+        ..Endpoint::api("small", "Small model", "gpt-5.6-luna")
     };
     let mut plan = Plan::single("tiered", "Tiered API", large);
     plan.endpoints.push(small);
@@ -99,7 +99,7 @@ fn bought() -> Plan<Estimate> {
 }
 
 fn built(id: &str, name: &str, terms: CapacityTerms<Estimate>) -> Plan<Estimate> {
-    let mut plan = Plan::self_hosted(id, name, "llama-3.1-70b", "h100-sxm", 2, 3.0);
+    let mut plan = Plan::self_hosted(id, name, "llama-3.1-70b", "h100-sxm-80gb", 2, 3.0);
     if let Some(Endpoint { serves: Serves::SelfHosted(own), .. }) = plan.endpoints.first_mut() {
         own.terms = terms;
         own.deployment.speculative = Some(Speculative {
@@ -108,7 +108,7 @@ fn built(id: &str, name: &str, terms: CapacityTerms<Estimate>) -> Plan<Estimate>
             draft_cost_share: Fixed(0.05),
         });
     }
-    plan.endpoints.push(Endpoint::api("spill", "Overflow API", "small-model"));
+    plan.endpoints.push(Endpoint::api("spill", "Overflow API", "gpt-5.6-luna"));
     plan.router = Router::Overflow(Overflow::new("own", "spill"));
     plan.caches =
         CacheStack { exact: Some(ResponseCache::exact()), semantic: Some(ResponseCache::semantic(0.2)) };
