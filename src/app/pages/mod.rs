@@ -1,8 +1,19 @@
 //! The pages. Each is one function that draws its centre and one that draws its inspector.
 
+pub mod break_even;
+pub mod catalogue;
+pub mod endpoint;
+pub mod examples;
+pub mod inspector;
+pub mod overview;
+pub mod plans;
+pub mod router;
+pub mod sensitivity;
+pub mod words;
+pub mod workload;
+
 use eframe::egui;
 
-use super::theme::{self, space};
 use super::view::{Outbox, Session, View};
 use crate::scenario::ScenarioDraft;
 
@@ -91,10 +102,15 @@ pub fn ui(
     view: &View<'_>,
     out: &mut Outbox,
 ) {
-    let _ = (draft, view, out);
-    ui.label(egui::RichText::new(session.page.text()).heading());
-    ui.add_space(space::S);
-    ui.label(session.page.tooltip());
+    match session.page {
+        Page::Overview => overview::ui(ui, session, view, out),
+        Page::BreakEven => break_even::ui(ui, session, view),
+        Page::Sensitivity => sensitivity::ui(ui, draft, session, view),
+        Page::Workload => workload::ui(ui, draft, session, view, out),
+        Page::Plans => plans::ui(ui, draft, session, view, out),
+        Page::Catalogue => catalogue::ui(ui, session, view),
+        Page::Examples => examples::ui(ui, view, out),
+    }
 }
 
 /// Draws the inputs that matter to the page, most sensitive first.
@@ -103,8 +119,7 @@ pub fn inspector_ui(
     draft: &mut ScenarioDraft,
     session: &mut Session,
     view: &View<'_>,
-    out: &mut Outbox,
+    _out: &mut Outbox,
 ) {
-    let _ = (draft, session, view, out);
-    ui.label(theme::section_text("Inputs"));
+    inspector::ui(ui, draft, session, view);
 }

@@ -89,9 +89,11 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// What is wrong at this part itself or below it, where no field shows it.
-    pub fn problems_here(&self, ui: &mut Ui, field: &str) {
-        problems_ui(ui, &self.problems(field));
+    /// What is wrong with a field itself, where no editor of a quantity shows it.
+    pub fn problems_of(&self, ui: &mut Ui, field: &str) {
+        let path = self.path(field);
+        let here: Vec<&Problem> = self.problems.items.iter().filter(|problem| problem.path == path).collect();
+        problems_ui(ui, &here);
     }
 }
 

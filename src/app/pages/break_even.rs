@@ -1,0 +1,216 @@
+//! At which volume the answer flips: the curves, every crossing, and how sure it is today.
+
+use eframe::egui::{Label, RichText, ScrollArea, Ui};
+use egui_extras::{Column, TableBuilder};
+
+use super::words::why_crossing;
+use crate::analysis::{BreakEven, Crossing, Forecast};
+use crate::app::plots::volume::{VolumePlot, volume_plot_ui};
+use crate::app::theme::{self, Theme, space};
+use crate::app::view::{Session, View};
+use crate::app::widgets::{Why, empty_state, heading, sentence, stale_badge};
+use crate::unit::format;
+
+/// Draws the page.
+pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>) {
+    let Some(shown) = view.break_even.filter(|shown| !shown.value.plans.is_empty()) else {
+        empty_state(ui, "Two complete plans are needed to see at which volume the answer flips", "");
+        return;
+    };
+    let break_even = shown.value;
+    sentence(ui, &answer(break_even));
+    ui.add_space(space::S);
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        heading(ui, "Cost over volume", |ui| stale_badge(ui, shown.stale));
+        let height = (0.55 * ui.ctx().content_rect().height()).clamp(260.0, 700.0);
+        volume_plot_ui(ui, break_even, VolumePlot { height, all_crossings: true, movable: true });
+        ui.label(
+            RichText::new(
+                "Drag to move, scroll to zoom, double click to go back. Bands: P5–P95 of the draws.",
+            )
+            .small()
+            .color(Theme::of(ui.ctx()).text_weak),
+        );
+        ui.add_space(space::M);
+        heading(ui, "Every crossing", |_| {});
+        crossings_ui(ui, break_even, session);
+        ui.add_space(space::M);
+        if let Some(forecast) = view.forecast {
+            heading(ui, "How likely is one plan cheaper than another, at the planned volume", |ui| {
+                stale_badge(ui, forecast.stale);
+            });
+            cheaper_ui(ui, forecast.value);
+        }
+    });
+}
+
+/// The answer in one sentence.
+fn answer(break_even: &BreakEven) -> String {
+    let name = |index: usize| break_even.plans.get(index).map_or("?", |plan| plan.name.as_str());
+    let today = break_even.today;
+    let decisive = || break_even.crossings.iter().filter(|crossing| crossing.decisive);
+    let above = decisive().find(|crossing| crossing.tokens_per_day > today);
+    let below = decisive().filter(|crossing| crossing.tokens_per_day <= today).last();
+    let here = format::tokens_per_day(today);
+    match (above, below) {
+        (Some(next), _) => format!(
+            "Above {} {} becomes the cheapest plan; you are at {here}, {} below.",
+            format::tokens_per_day(next.tokens_per_day),
+            name(next.cheaper_above),
+            times(next.tokens_per_day / today)
+        ),
+        (None, Some(last)) => format!(
+            "{} is the cheapest plan since {}; you are at {here}, {} above.",
+            name(last.cheaper_above),
+            format::tokens_per_day(last.tokens_per_day),
+            times(today / last.tokens_per_day)
+        ),
+        (None, None) => {
+            let at = break_even.volumes.len() / 2;
+            let cheapest = (0..break_even.plans.len()).min_by(|&a, &b| {
+                let cost = |plan: usize| break_even.plans[plan].usd.get(at).copied().unwrap_or(f64::INFINITY);
+                cost(a).total_cmp(&cost(b))
+            });
+            let range = |volume: Option<&f64>| format::short(volume.copied().unwrap_or(0.0));
+            format!(
+                "The answer does not flip: {} is the cheapest from {} to {} tokens/day; you are at {here}.",
+                cheapest.map_or("no plan", name),
+                range(break_even.volumes.first()),
+                range(break_even.volumes.last())
+            )
+        }
+    }
+}
+
+fn times(ratio: f64) -> String {
+    if ratio.is_finite() { format!("{} times", format::significant(ratio, 2)) } else { "far".to_owned() }
+}
+
+fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
+    let theme = Theme::of(ui.ctx());
+    if break_even.crossings.is_empty() {
+        ui.label(RichText::new("No two plans cross in the range that was looked at.").color(theme.text_weak));
+        return;
+    }
+    let name = |index: usize| break_even.plans.get(index).map_or("?", |plan| plan.name.as_str());
+    let head =
+        ["Volume", "P5–P95", "Cheaper below", "Cheaper above", "US dollars a month there", "From today"];
+    TableBuilder::new(ui)
+        .id_salt("crossings")
+        .striped(false)
+        .vscroll(false)
+        .columns(Column::auto().at_least(110.0), 2)
+        .columns(Column::remainder().at_least(110.0).clip(true), 2)
+        .columns(Column::auto().at_least(90.0), 2)
+        .header(22.0, |mut header| {
+            for text in head {
+                header.col(|ui| {
+                    ui.label(RichText::new(text).small().color(theme.text_weak));
+                });
+            }
+        })
+        .body(|mut body| {
+            for (index, crossing) in break_even.crossings.iter().enumerate() {
+                body.row(26.0, |mut row| {
+                    let volume = format::tokens_per_day(crossing.tokens_per_day);
+                    row.col(|ui| {
+                        let text = if crossing.decisive {
+                            theme::figure_text(&volume)
+                        } else {
+                            RichText::new(&volume)
+                        };
+                        let why = ui.link(text).on_hover_text(kind(crossing));
+                        if why.clicked() {
+                            session.why = Some(format!("crossing.{index}"));
+                        }
+                    });
+                    let band = crossing.band.map_or_else(
+                        || format::NO_NUMBER.to_owned(),
+                        |(low, high)| format!("{} – {}", format::short(low), format::short(high)),
+                    );
+                    row.col(|ui| cell(ui, &band));
+                    row.col(|ui| cell(ui, name(crossing.cheaper_below)));
+                    row.col(|ui| cell(ui, name(crossing.cheaper_above)));
+                    row.col(|ui| cell(ui, &format::usd(crossing.usd_per_month)));
+                    row.col(|ui| cell(ui, &distance(crossing, break_even.today)));
+                });
+            }
+        });
+}
+
+fn cell(ui: &mut Ui, text: &str) {
+    ui.add(Label::new(text).truncate());
+}
+
+fn kind(crossing: &Crossing) -> &'static str {
+    match (crossing.decisive, crossing.jump) {
+        (true, true) => "Changes the decision; one bill jumps there by a replica. Click: why?",
+        (true, false) => "Changes the decision. Click: why?",
+        (false, true) => "Does not change the decision; one bill jumps there by a replica. Click: why?",
+        (false, false) => "Does not change the decision: a third plan is cheaper there. Click: why?",
+    }
+}
+
+fn distance(crossing: &Crossing, today: f64) -> String {
+    let ratio = crossing.tokens_per_day / today;
+    if !ratio.is_finite() || ratio <= 0.0 {
+        return format::NO_NUMBER.to_owned();
+    }
+    if ratio >= 1.0 {
+        format!("{}× up", format::significant(ratio, 2))
+    } else {
+        format!("{}× down", format::significant(1.0 / ratio, 2))
+    }
+}
+
+/// A table of probabilities: row cheaper than column.
+fn cheaper_ui(ui: &mut Ui, forecast: &Forecast) {
+    let theme = Theme::of(ui.ctx());
+    ScrollArea::horizontal().id_salt("cheaper").show(ui, |ui| {
+        eframe::egui::Grid::new("cheaper")
+            .num_columns(forecast.plans.len() + 1)
+            .spacing([space::L, 6.0])
+            .show(ui, |ui| {
+                ui.label(RichText::new("cheaper than").small().color(theme.text_weak));
+                for (index, plan) in forecast.plans.iter().enumerate() {
+                    ui.label(RichText::new(&plan.name).small().color(theme.plan(index)));
+                }
+                ui.end_row();
+                for (row, plan) in forecast.plans.iter().enumerate() {
+                    ui.label(RichText::new(&plan.name).color(theme.plan(row)));
+                    for column in 0..forecast.plans.len() {
+                        let known = forecast.cheaper.get(row).and_then(|cells| cells.get(column));
+                        match known.filter(|_| row != column) {
+                            Some(p) => {
+                                let bounds = format!(
+                                    "95 % interval {} to {}",
+                                    format::percent(p.low),
+                                    format::percent(p.high)
+                                );
+                                ui.label(theme::figure_text(format::percent(p.share))).on_hover_text(bounds);
+                            }
+                            None => {
+                                ui.label(RichText::new(format::NO_NUMBER).color(theme.text_weak));
+                            }
+                        }
+                    }
+                    ui.end_row();
+                }
+            });
+    });
+    let draws = format!("{} draws, the same for every plan", format::count(f64::from(forecast.header.draws)));
+    ui.label(RichText::new(draws).small().color(theme.text_weak));
+}
+
+/// The explanation that was asked for on this page.
+#[must_use]
+pub fn why(session: &Session, break_even: Option<&BreakEven>) -> Vec<Why> {
+    let index = session
+        .why
+        .as_deref()
+        .and_then(|why| why.strip_prefix("crossing."))
+        .and_then(|at| at.parse::<usize>().ok());
+    let Some((break_even, index)) = break_even.zip(index) else { return Vec::new() };
+    let names: Vec<String> = break_even.plans.iter().map(|plan| plan.name.clone()).collect();
+    break_even.crossings.get(index).map(|crossing| why_crossing(&names, crossing)).into_iter().collect()
+}

@@ -1,0 +1,170 @@
+//! What the answer hangs on: one at a time, rank correlations, and what would flip the decision.
+
+use eframe::egui::{
+    Align2, CornerRadius, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2,
+    vec2,
+};
+
+use crate::analysis::{Forecast, Sensitivity};
+use crate::app::plots::histogram::mean_month_histogram_ui;
+use crate::app::plots::paint::text_ui;
+use crate::app::plots::tornado::{TornadoRow, tornado_ui};
+use crate::app::theme::{Theme, space};
+use crate::app::view::{Session, View};
+use crate::app::widgets::{choice, empty_state, heading, sentence, stale_badge};
+use crate::scenario::ScenarioDraft;
+use crate::scenario::labels::{describe, qualified};
+use crate::unit::format;
+
+/// Rows of the tornado: what comes after does not show.
+const ROWS: usize = 14;
+
+/// Draws the page.
+pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>) {
+    let Some(shown) = view.sensitivity.filter(|shown| !shown.value.rows.is_empty()) else {
+        empty_state(
+            ui,
+            "Nothing is uncertain yet: press ± beside an input to see what the answer hangs on",
+            "",
+        );
+        return;
+    };
+    let sensitivity = shown.value;
+    sentence(ui, &answer(draft, sensitivity));
+    ui.add_space(space::S);
+    let plan = chosen_plan(session, draft, view);
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        heading(ui, "One at a time: every uncertain input from its P10 to its P90", |ui| {
+            stale_badge(ui, shown.stale)
+        });
+        plan_choice_ui(ui, draft, session, plan);
+        let base = sensitivity.base.get(plan).copied().unwrap_or(0.0);
+        if tornado_ui(ui, &rows(draft, sensitivity, plan), base, plan).is_some() {
+            session.why = None;
+        }
+        legend_ui(ui, base);
+        ui.add_space(space::M);
+        if let Some(forecast) = view.forecast {
+            heading(ui, "All at once: rank correlation with the cost", |ui| stale_badge(ui, forecast.stale));
+            correlations_ui(ui, draft, forecast.value, plan);
+            ui.add_space(space::M);
+            heading(ui, "The mean month over the draws", |_| {});
+            histograms_ui(ui, forecast.value);
+        }
+    });
+}
+
+/// The answer in one sentence.
+fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity) -> String {
+    let swing = |row: &crate::analysis::SensitivityRow| {
+        row.usd_low.iter().zip(&row.usd_high).map(|(low, high)| (high - low).abs()).fold(0.0, f64::max)
+    };
+    let Some(first) = sensitivity.rows.first() else { return String::new() };
+    let flips: Vec<String> =
+        sensitivity.rows.iter().filter(|row| row.flips).map(|row| qualified(&row.path, draft)).collect();
+    let most = format!(
+        "{} matters most: {} a month between its P10 and its P90.",
+        qualified(&first.path, draft),
+        format::usd(swing(first))
+    );
+    match flips.as_slice() {
+        [] => format!("{most} No single input flips the decision."),
+        [one] => format!("{most} {one} alone can flip the decision."),
+        [one, two] => format!("{most} {one} or {two} alone can flip the decision."),
+        [one, .., _] => format!("{most} {one} and {} others can each flip the decision.", flips.len() - 1),
+    }
+}
+
+/// The plan whose cost is shown: the one picked, else the cheapest.
+fn chosen_plan(session: &Session, draft: &ScenarioDraft, view: &View<'_>) -> usize {
+    let picked = session.plan.as_ref().and_then(|id| draft.plans.iter().position(|plan| plan.id == *id));
+    picked.or_else(|| view.outcome.and_then(|shown| shown.value.cheapest)).unwrap_or(0)
+}
+
+fn plan_choice_ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, plan: usize) {
+    let options: Vec<(String, String)> =
+        draft.plans.iter().map(|plan| (plan.id.clone(), plan.name.clone())).collect();
+    let mut id = options.get(plan).map(|option| option.0.clone()).unwrap_or_default();
+    ui.scope(|ui| {
+        ui.set_max_width(320.0);
+        if choice(ui, "Cost of the plan", &mut id, &options) {
+            session.plan = Some(id.clone());
+        }
+    });
+}
+
+fn rows(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> Vec<TornadoRow> {
+    let mut rows: Vec<TornadoRow> = sensitivity
+        .rows
+        .iter()
+        .filter_map(|row| {
+            let usd = (*row.usd_low.get(plan)?, *row.usd_high.get(plan)?);
+            let unit = describe(&row.path).unit;
+            let ends = (unit.show(row.low), unit.show(row.high));
+            Some(TornadoRow { label: qualified(&row.path, draft), ends, usd, flips: row.flips })
+        })
+        .filter(|row| row.flips || (row.usd.0 - row.usd.1).abs() > 0.0)
+        .collect();
+    rows.sort_by(|a, b| (b.usd.1 - b.usd.0).abs().total_cmp(&(a.usd.1 - a.usd.0).abs()));
+    rows.truncate(ROWS);
+    rows
+}
+
+fn legend_ui(ui: &mut Ui, base: f64) {
+    let theme = Theme::of(ui.ctx());
+    let text = format!(
+        "The line is {} a month with every input at its mean; the fainter end is the input's P10, the stronger its P90. \
+         “flips” marks inputs that change which plan is cheapest.",
+        format::usd(base)
+    );
+    ui.label(RichText::new(text).small().color(theme.text_weak));
+}
+
+/// Bars from -1 to 1.
+fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan: usize) {
+    let theme = Theme::of(ui.ctx());
+    let Some(drivers) = forecast.plan_drivers.get(plan).filter(|drivers| !drivers.is_empty()) else {
+        ui.label(RichText::new("No input of this plan is uncertain.").color(theme.text_weak));
+        return;
+    };
+    for (path, rank) in drivers.iter().take(ROWS) {
+        let width = ui.available_width();
+        let (rect, response) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
+        let labels = (0.34 * width).clamp(140.0, 320.0);
+        let label = qualified(path, draft);
+        let middle = rect.center().y;
+        let at = pos2(rect.left() + 4.0, middle);
+        text_ui(ui, at, Align2::LEFT_CENTER, &label, &TextStyle::Body, theme.text, labels - 8.0);
+        let (left, right) = (rect.left() + labels + 40.0, rect.right() - 44.0);
+        let zero = (left + right) / 2.0;
+        let end = zero + (right - left) / 2.0 * (*rank as f32).clamp(-1.0, 1.0);
+        let bar = Rect::from_min_max(pos2(zero.min(end), middle - 6.0), pos2(zero.max(end), middle + 6.0));
+        ui.painter().rect_filled(bar, CornerRadius::same(2), theme.plan_wash(plan, 0.7));
+        ui.painter().line_segment(
+            [pos2(zero, rect.top()), pos2(zero, rect.bottom())],
+            Stroke::new(1.0, theme.text_weak),
+        );
+        let (anchor, at) =
+            if *rank < 0.0 { (Align2::RIGHT_CENTER, end - 5.0) } else { (Align2::LEFT_CENTER, end + 5.0) };
+        let text = format!("{rank:+.2}");
+        text_ui(ui, pos2(at, middle), anchor, &text, &TextStyle::Small, theme.text_weak, 44.0);
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::Image, true, format!("{label}: rank correlation {text}"))
+        });
+    }
+}
+
+/// The mean month of each plan over the draws, on one scale.
+fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
+    let theme = Theme::of(ui.ctx());
+    let low = forecast.plans.iter().map(|plan| plan.histogram_low).fold(f64::INFINITY, f64::min);
+    let high = forecast.plans.iter().map(|plan| plan.histogram_high).fold(f64::NEG_INFINITY, f64::max);
+    for (index, plan) in forecast.plans.iter().enumerate() {
+        let mean = format::usd_with_error(plan.mean_month.mean, plan.mean_month.mean_error);
+        ui.label(
+            RichText::new(format!("{}: mean {mean} a month", plan.name)).small().color(theme.plan(index)),
+        );
+        mean_month_histogram_ui(ui, plan, index, (low, high), 64.0);
+        ui.add_space(space::XS);
+    }
+}
