@@ -52,7 +52,8 @@ const FILE_LINES: usize = 600;
 const FUNCTION_LINES: usize = 120;
 
 /// Files that are long for a reason.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] =
+    &[("src/app/pages/endpoint.rs", "one form for two kinds of endpoint, a short function per section")];
 
 /// Functions that are long for a reason: file, name, reason.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
