@@ -2,10 +2,11 @@
 
 use eframe::egui::{
     self, Align, Align2, Area, Button, Context, CornerRadius, Frame, Label, Layout, Margin, Order, Panel,
-    Rect, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
+    Popup, Rect, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
 };
 
 use super::action::{Action, Group, ThemeChoice};
+use super::icons::{Icon, icon_button};
 use super::pages::{NAVIGATION, Page};
 use super::theme::{self, Theme, space};
 use super::view::Outbox;
@@ -36,18 +37,18 @@ impl App {
                         .on_hover_text("Prompt and output tokens per day in the first month, before caches");
                     ui.add_space(space::S);
                 }
-                self.verb_button_ui(ui, theme, &Action::Undo, "↶", self.document.can_undo(), out);
-                self.verb_button_ui(ui, theme, &Action::Redo, "↷", self.document.can_redo(), out);
+                self.verb_button_ui(ui, theme, &Action::Undo, Icon::Undo, self.document.can_undo(), out);
+                self.verb_button_ui(ui, theme, &Action::Redo, Icon::Redo, self.document.can_redo(), out);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.spacing_mut().item_spacing.x = 6.0;
-                    self.main_menu_ui(ui, out);
+                    self.main_menu_ui(ui, theme, out);
                     self.share_menu_ui(ui, out);
                     self.theme_button_ui(ui, theme, out);
                     self.verb_button_ui(
                         ui,
                         theme,
                         &Action::ToggleInspector,
-                        "◨",
+                        Icon::Inspector,
                         self.session.page.has_inspector(),
                         out,
                     );
@@ -63,9 +64,11 @@ impl App {
         let text = theme::section_text(format!("{name}  ▾")).color(theme.text_strong);
         let menu = egui::containers::menu::MenuButton::from_button(Button::new(text).fill(theme::CLEAR));
         let (response, _) = menu.ui(ui, |ui| {
-            ui.set_min_width(280.0);
+            ui.set_width(300.0);
             ui.label(RichText::new("Name of the scenario").small().color(theme.text_weak));
-            let edit = TextEdit::singleline(&mut self.document.draft.name).desired_width(f32::INFINITY);
+            let edit = TextEdit::singleline(&mut self.document.draft.name)
+                .desired_width(f32::INFINITY)
+                .margin(vec2(8.0, 5.0));
             let response = ui.add(edit);
             response.widget_info(|| {
                 egui::WidgetInfo::text_edit(true, "", &self.document.draft.name, "Name of the scenario")
@@ -111,19 +114,16 @@ impl App {
         ui: &mut Ui,
         theme: &Theme,
         action: &Action,
-        sign: &str,
+        icon: Icon,
         enabled: bool,
         out: &mut Outbox,
     ) {
         let Some(verb) = self.verbs.iter().find(|verb| verb.action == *action) else { return };
-        let colour = if enabled { theme.text } else { theme.text_weak };
-        let button = Button::new(RichText::new(sign).size(16.0).color(colour)).fill(theme::CLEAR);
-        let response = ui.add_enabled(enabled, button.min_size(theme::target()));
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, verb.text));
+        let response = icon_button(ui, theme, icon, verb.text, enabled);
         let key =
             verb.shortcut.map(|key| format!("  ({})", ui.ctx().format_shortcut(&key))).unwrap_or_default();
         let tip = format!("{}{key}\n{}", verb.text, verb.tooltip);
-        if response.on_hover_text(&tip).on_disabled_hover_text(tip).clicked() {
+        if response.on_hover_text(tip).clicked() {
             out.send(action.clone());
         }
     }
@@ -141,11 +141,7 @@ impl App {
                 .min_size(vec2(room.min(260.0), 28.0));
             ui.add(button)
         } else {
-            ui.add(
-                Button::new(RichText::new("Search").color(theme.text))
-                    .fill(theme::CLEAR)
-                    .min_size(theme::target()),
-            )
+            icon_button(ui, theme, Icon::Search, "Search or command", true)
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Search or command"));
         if response.clicked() {
@@ -154,14 +150,9 @@ impl App {
     }
 
     fn theme_button_ui(&self, ui: &mut Ui, theme: &Theme, out: &mut Outbox) {
-        let (sign, other, name) = if theme.dark {
-            ("◐", ThemeChoice::Light, "Light theme")
-        } else {
-            ("◑", ThemeChoice::Dark, "Dark theme")
-        };
-        let button = Button::new(RichText::new(sign).size(15.0).color(theme.text)).fill(theme::CLEAR);
-        let response = ui.add(button.min_size(theme::target()));
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+        let (other, name) =
+            if theme.dark { (ThemeChoice::Light, "Light theme") } else { (ThemeChoice::Dark, "Dark theme") };
+        let response = icon_button(ui, theme, Icon::Theme, name, true);
         if response.on_hover_text(name).clicked() {
             out.send(Action::Theme(other));
         }
@@ -175,8 +166,10 @@ impl App {
         });
     }
 
-    fn main_menu_ui(&self, ui: &mut Ui, out: &mut Outbox) {
-        let (response, _) = egui::containers::menu::MenuButton::new("≡").ui(ui, |ui| {
+    fn main_menu_ui(&self, ui: &mut Ui, theme: &Theme, out: &mut Outbox) {
+        let response = icon_button(ui, theme, Icon::Menu, "Menu", true).on_hover_text("Menu");
+        Popup::menu(&response).show(|ui| {
+            ui.set_width(180.0);
             for group in Group::ALL {
                 ui.menu_button(group.text(), |ui| {
                     for verb in self.verbs.iter().filter(|verb| verb.group == group) {
@@ -185,8 +178,6 @@ impl App {
                 });
             }
         });
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Menu"));
-        response.on_hover_text("Menu");
     }
 
     fn menu_item_ui(&self, ui: &mut Ui, action: &Action, out: &mut Outbox) {
@@ -301,7 +292,10 @@ impl App {
             .resizable(true)
             .show_separator_line(false)
             .frame(inspector_frame(theme))
-            .show(ui, |ui| self.inspector_ui(ui, theme, out));
+            .show(ui, |ui| {
+                ui.take_available_width();
+                self.inspector_ui(ui, theme, out);
+            });
         self.prefs.inspector_width = shown.response.rect.width();
     }
 
@@ -321,8 +315,7 @@ impl App {
                 ui.set_width(width - 28.0);
                 ui.set_height(height - 20.0);
                 ui.with_layout(Layout::right_to_left(Align::TOP), |ui| {
-                    if ui.add(Button::new("×").fill(theme::CLEAR)).on_hover_text("Close the inputs").clicked()
-                    {
+                    if icon_button(ui, theme, Icon::Close, "Close the inputs", true).clicked() {
                         self.drawer = false;
                     }
                 });

@@ -12,6 +12,7 @@ mod dispatch;
 mod document;
 mod errands;
 mod files;
+mod icons;
 mod launch;
 mod live;
 mod notice;
@@ -169,6 +170,24 @@ impl App {
         app.apply_looks(ctx);
         app.live.update(app.document.revision(), &app.document.snapshot(), &app.catalog);
         app
+    }
+
+    /// The page that is shown.
+    #[must_use]
+    pub const fn page(&self) -> pages::Page {
+        self.session.page
+    }
+
+    /// Name of the scenario as it is edited.
+    #[must_use]
+    pub fn scenario_name(&self) -> &str {
+        &self.document.draft.name
+    }
+
+    /// The answer in words, if the scenario has one.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<&crate::report::Verdict> {
+        self.live.verdict()
     }
 
     fn apply_looks(&self, ctx: &Context) {

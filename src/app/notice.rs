@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use eframe::egui::{self, Align2, Area, Button, Frame, Label, Margin, Order, RichText, Stroke, vec2};
+use eframe::egui::{self, Align2, Area, Frame, Label, Margin, Order, RichText, Stroke, vec2};
 
+use super::icons::{Icon, icon_button};
 use super::theme::{self, Theme, space};
 use crate::analysis::Severity;
 
@@ -88,11 +89,7 @@ fn notice_ui(ui: &mut egui::Ui, notice: &Notice, theme: &Theme) -> bool {
                 ui.label(RichText::new(theme::severity_sign(notice.severity)).color(colour));
                 let closed = ui
                     .with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
-                        let close = Button::new(RichText::new("×").color(theme.text_weak)).frame(false);
-                        let response = ui.add(close).on_hover_text("Close the notice");
-                        response.widget_info(|| {
-                            egui::WidgetInfo::labeled(egui::Role::Button, true, "Close the notice")
-                        });
+                        let response = icon_button(ui, theme, Icon::Close, "Close the notice", true);
                         ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
                             ui.add(Label::new(RichText::new(&notice.text).color(theme.text_strong)).wrap());
                             if !notice.details.is_empty() {
