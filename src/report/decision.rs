@@ -40,7 +40,7 @@ pub fn decision(
     text
 }
 
-/// The plans side by side, in the order of the scenario.
+/// The plans side by side, in the order of the scenario; `*` marks the one with the lowest mean.
 #[must_use]
 pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
     let mut table = Table::new(&[
@@ -52,6 +52,7 @@ pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
         ("First token", Align::Right),
         ("Whole answer", Align::Right),
     ]);
+    let leader = forecast.and_then(|it| it.cheapest).or(outcome.cheapest);
     for (index, plan) in outcome.plans.iter().enumerate() {
         let drawn = forecast.and_then(|it| it.plans.get(index)).filter(|drawn| drawn.id == plan.id);
         let at_least = if plan.not_priced.is_empty() { "" } else { "≥ " };
@@ -63,7 +64,7 @@ pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
             }
             None => (String::new(), String::new()),
         };
-        let marker = if outcome.cheapest == Some(index) { "* " } else { "  " };
+        let marker = if leader == Some(index) { "* " } else { "  " };
         table.row([
             format!("{marker}{}", plan.name),
             format!("{at_least}{}", format::usd(mean)),

@@ -4,6 +4,9 @@
 //! *probably* from 80 % on; below that it is too close to call. Both bounds must hold for the lower end of the
 //! Wilson interval, so that a few draws claim less than many.
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 use crate::analysis::{BreakEven, Crossing, Forecast, Outcome, PlanOutcome, Severity};
