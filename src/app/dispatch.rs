@@ -73,7 +73,7 @@ pub(super) fn first_document(options: &AppOptions, last: Option<&Path>, notices:
 }
 
 fn with_remedy(error: &file::ScenarioFileError) -> String {
-    format!("{error}; {}", error.remedy())
+    error.to_string()
 }
 
 impl App {

@@ -23,7 +23,7 @@ pub struct Place {
 #[error("{}", self.text())]
 pub struct ScenarioFileError {
     /// What the file is called.
-    pub name: String,
+    pub name: Box<str>,
     /// Where, if the fault has a place.
     pub place: Option<Place>,
     /// Path of the field, `workload.use_cases.chat.requests_per_day`; empty if none is meant.
@@ -121,9 +121,7 @@ pub enum Fault {
         /// As written.
         found: String,
         /// What may stand here.
-        known: Vec<&'static str>,
-        /// The known one that is closest, if one is close.
-        nearest: Option<&'static str>,
+        known: &'static [&'static str],
     },
     /// A key that must be there.
     #[error("\"{field}\" is missing")]
@@ -178,7 +176,7 @@ impl Fault {
                 "open it with the version of the program that wrote it, or a newer one".to_owned()
             }
             Self::SchemaUnknown { .. } => format!("write schema: {SCHEMA}"),
-            Self::UnknownName { known, nearest, .. } => match nearest {
+            Self::UnknownName { found, known } => match nearest(found, known) {
                 Some(nearest) => format!("did you mean \"{nearest}\"?"),
                 None if known.is_empty() => "remove it".to_owned(),
                 None => format!("write one of {}", known.join(", ")),
@@ -201,18 +199,13 @@ const fn closing(bracket: char) -> char {
 impl ScenarioFileError {
     /// A fault of the file as a whole.
     pub(super) fn whole(name: &str, fault: Fault) -> Self {
-        Self { name: name.to_owned(), place: None, field: String::new(), fault }
+        Self { name: name.into(), place: None, field: String::new(), fault }
     }
 
     /// A fault at a byte offset.
     pub(super) fn at(name: &str, text: &str, offset: usize, fault: Fault) -> Self {
         let (line, column) = line_column(text, offset);
-        Self {
-            name: name.to_owned(),
-            place: Some(Place { line, column }),
-            field: field_at(text, offset),
-            fault,
-        }
+        Self { name: name.into(), place: Some(Place { line, column }), field: field_at(text, offset), fault }
     }
 
     /// A fault that the parser found.
@@ -226,8 +219,7 @@ impl ScenarioFileError {
         let fault = match error.code {
             E::NoSuchStructField { expected, found, .. } | E::NoSuchEnumVariant { expected, found, .. } => {
                 offset = backwards(text, end, &found).unwrap_or(offset);
-                let nearest = nearest(&found, expected);
-                Fault::UnknownName { found, known: expected.to_vec(), nearest }
+                Fault::UnknownName { found, known: expected }
             }
             E::MissingStructField { field, .. } => {
                 offset = end;
@@ -256,7 +248,7 @@ impl ScenarioFileError {
     }
 
     fn text(&self) -> String {
-        let mut text = self.name.clone();
+        let mut text = self.name.to_string();
         if let Some(Place { line, column }) = self.place {
             text.push_str(&format!(", line {line}, column {column}"));
         }
