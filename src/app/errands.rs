@@ -99,7 +99,10 @@ impl ErrandRunner {
         let mut fitted = None;
         for (_, event) in self.fits.poll() {
             match event {
-                JobEvent::Done(done) => fitted = Some(done),
+                JobEvent::Done(done) => {
+                    self.answers.fits.insert(done.use_case.clone(), (done.path.clone(), done.fit.clone()));
+                    fitted = Some(done);
+                }
                 JobEvent::Failed(error) => notices.error("Cannot fit to the trace", error.to_string()),
                 JobEvent::Panicked(message) => notices.error("Fitting to the trace broke off", message),
                 JobEvent::Partial(_) | JobEvent::Cancelled => {}

@@ -23,6 +23,10 @@ pub enum Icon {
     Search,
     /// A cross.
     Close,
+    /// An arrow up.
+    Up,
+    /// An arrow down.
+    Down,
 }
 
 /// A button that is a sign; the name is for the ear, the tooltip and tests.
@@ -72,6 +76,12 @@ pub fn paint(painter: &Painter, centre: Pos2, icon: Icon, colour: Color32) {
         Icon::Search => {
             painter.circle_stroke(at(-1.0, -1.0), 4.5, stroke);
             painter.line_segment([at(2.5, 2.5), at(6.0, 6.0)], stroke);
+        }
+        Icon::Up | Icon::Down => {
+            let side = if icon == Icon::Up { 1.0 } else { -1.0 };
+            painter.line_segment([at(0.0, -5.0), at(0.0, 5.0)], stroke);
+            painter.line_segment([at(-4.0, side * -1.0), at(0.0, side * -5.0)], stroke);
+            painter.line_segment([at(4.0, side * -1.0), at(0.0, side * -5.0)], stroke);
         }
         Icon::Close => {
             painter.line_segment([at(-4.0, -4.0), at(4.0, 4.0)], stroke);

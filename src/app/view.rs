@@ -14,6 +14,7 @@ use crate::analysis::{BreakEven, Forecast, Outcome, Sensitivity};
 use crate::catalog::Catalog;
 use crate::report::Verdict;
 use crate::scenario::Problems;
+use crate::workload::fit::TraceFit;
 
 /// A result, and whether the draft has moved on since it was computed.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub struct View<'a> {
 pub struct Errands {
     /// Tokens of the last counted text, by the tag that the page gave; an error is a sentence.
     pub tokens: BTreeMap<String, Result<u64, String>>,
+    /// The last trace of each use case and what it says, by the use case's id.
+    pub fits: BTreeMap<String, (PathBuf, TraceFit)>,
     /// Whether something is on its way.
     pub busy: bool,
 }

@@ -22,7 +22,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>) {
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         heading(ui, "Cost over volume", |ui| stale_badge(ui, shown.stale));
-        let height = (0.55 * ui.ctx().content_rect().height()).clamp(260.0, 700.0);
+        let height = (0.5 * ui.ctx().content_rect().height()).clamp(260.0, 700.0);
         volume_plot_ui(ui, break_even, VolumePlot { height, all_crossings: true, movable: true });
         ui.label(
             RichText::new(
@@ -54,13 +54,13 @@ fn answer(break_even: &BreakEven) -> String {
     let here = format::tokens_per_day(today);
     match (above, below) {
         (Some(next), _) => format!(
-            "Above {} {} becomes the cheapest plan; you are at {here}, {} below.",
+            "Above {}, {} becomes the cheapest plan; you are at {here}: {} as much is needed.",
             format::tokens_per_day(next.tokens_per_day),
             name(next.cheaper_above),
             times(next.tokens_per_day / today)
         ),
         (None, Some(last)) => format!(
-            "{} is the cheapest plan since {}; you are at {here}, {} above.",
+            "{} is the cheapest plan from {} on; you are at {here}, {} as much.",
             name(last.cheaper_above),
             format::tokens_per_day(last.tokens_per_day),
             times(today / last.tokens_per_day)
@@ -93,15 +93,15 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
         return;
     }
     let name = |index: usize| break_even.plans.get(index).map_or("?", |plan| plan.name.as_str());
-    let head =
-        ["Volume", "P5–P95", "Cheaper below", "Cheaper above", "US dollars a month there", "From today"];
+    let head = ["Volume", "P5–P95", "Cheaper below", "Cheaper above", "Cost there, a month", "From today"];
     TableBuilder::new(ui)
         .id_salt("crossings")
         .striped(false)
         .vscroll(false)
-        .columns(Column::auto().at_least(110.0), 2)
+        .column(Column::initial(140.0).at_least(110.0).clip(true))
+        .column(Column::initial(124.0).at_least(90.0).clip(true))
         .columns(Column::remainder().at_least(110.0).clip(true), 2)
-        .columns(Column::auto().at_least(90.0), 2)
+        .columns(Column::initial(104.0).at_least(70.0).clip(true), 2)
         .header(22.0, |mut header| {
             for text in head {
                 header.col(|ui| {
@@ -119,6 +119,7 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
                         } else {
                             RichText::new(&volume)
                         };
+                        ui.style_mut().wrap_mode = Some(eframe::egui::TextWrapMode::Truncate);
                         let why = ui.link(text).on_hover_text(kind(crossing));
                         if why.clicked() {
                             session.why = Some(format!("crossing.{index}"));

@@ -209,11 +209,11 @@ fn table_ui<T>(ui: &mut Ui, words: &[String], table: &Table<'_, T>) {
     }
     let mut builder = TableBuilder::new(ui).id_salt(table.columns[0].0).striped(true).auto_shrink(false);
     for (index, (_, least)) in table.columns.iter().enumerate() {
-        let column = if index == 0 { Column::remainder() } else { Column::initial(*least) };
+        let column = Column::initial(if index == 0 { 1.4 * *least } else { 1.15 * *least });
         builder = builder.column(column.at_least(*least).clip(true));
     }
     builder
-        .column(Column::initial(190.0).at_least(120.0).clip(true))
+        .column(Column::remainder().at_least(120.0).clip(true))
         .header(24.0, |mut header| {
             for name in table.columns.iter().map(|column| column.0).chain(["Source and day read"]) {
                 header.col(|ui| {

@@ -143,7 +143,7 @@ fn picker_ui<'c>(
     let theme = Theme::of(ui.ctx());
     ui.label(RichText::new(label).small().color(theme.text_weak));
     let width = ui.available_width().min(420.0);
-    let button = eframe::egui::Button::new(format!("{shown}  ⏷")).truncate().min_size(vec2(width, 26.0));
+    let button = eframe::egui::Button::new(format!("{shown} ▾")).truncate().min_size(vec2(width, 26.0));
     let response = ui.add(button);
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(label.to_owned()));
     let mut picked = None;

@@ -11,7 +11,11 @@ use crate::io::presets::{ScenarioPreset, scenarios};
 /// Draws the page.
 pub fn ui(ui: &mut Ui, view: &View<'_>, out: &mut Outbox) {
     let presets = scenarios();
-    sentence(ui, &format!("{} worked examples to start from.", presets.len()));
+    let count = match presets.len() {
+        1 => "One worked example".to_owned(),
+        count => format!("{count} worked examples"),
+    };
+    sentence(ui, &format!("{count} to start from, or a scenario of your own."));
     ui.add_space(space::S);
     ui.horizontal(|ui| {
         if ui.button("New scenario").clicked() {

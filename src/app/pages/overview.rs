@@ -1,8 +1,8 @@
 //! Which plan, at what cost, and how surely: the verdict, the plans side by side, and where the answer flips.
 
 use eframe::egui::{
-    Align2, ComboBox, Label, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle, Ui, WidgetInfo,
-    pos2, vec2,
+    Align, Align2, ComboBox, Label, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::words::{why_plan, why_service};
@@ -21,11 +21,15 @@ use crate::unit::format;
 /// Below this width the two columns stack.
 const STACK_BELOW: f32 = 640.0;
 
+/// Sentences of the verdict that are read first; the others stand smaller below.
+const LEADING: usize = 2;
+
 /// Height of one plan in the list.
 const PLAN_ROW: f32 = 52.0;
 
 /// Draws the page.
 pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
+    session.hovered_plan = None;
     verdict_ui(ui, view);
     let Some(outcome) = view.outcome.filter(|shown| !shown.value.plans.is_empty()) else {
         if empty_state(ui, "Add a plan to see what it costs and how it compares", "Add a plan") {
@@ -47,13 +51,14 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     let left = width - right - space::L;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = space::L;
-        ui.allocate_ui(vec2(left, height), |ui| {
-            ui.vertical(|ui| {
-                ui.set_width(left);
-                curves_ui(ui, outcome.value, view, height);
-            });
+        let down = Layout::top_down(Align::Min);
+        ui.allocate_ui_with_layout(vec2(left, height), down, |ui| {
+            ui.set_width(left);
+            ui.spacing_mut().item_spacing.x = space::S;
+            curves_ui(ui, outcome.value, view, height);
         });
-        ui.allocate_ui(vec2(right, height), |ui| {
+        ui.allocate_ui_with_layout(vec2(right, height), down, |ui| {
+            ui.spacing_mut().item_spacing.x = space::S;
             ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
                 ui.set_width(right - 6.0);
                 decision_ui(ui, outcome.value, session, view, out);
@@ -72,8 +77,11 @@ fn verdict_ui(ui: &mut Ui, view: &View<'_>) {
     ui.spacing_mut().item_spacing.y = 3.0;
     ui.add(Label::new(theme::display_text(&verdict.headline).color(theme.text_strong)).wrap());
     if !verdict.sentences.is_empty() {
-        let text = verdict.sentences.join(" ");
-        ui.add(Label::new(RichText::new(text).color(theme.text).size(14.5)).wrap());
+        let (first, rest) = verdict.sentences.split_at(LEADING.min(verdict.sentences.len()));
+        ui.add(Label::new(RichText::new(first.join(" ")).color(theme.text).size(14.5)).wrap());
+        if !rest.is_empty() {
+            ui.add(Label::new(RichText::new(rest.join(" ")).small().color(theme.text_weak)).wrap());
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! The alternatives: plans at the left, the one in hand at the right, from endpoints to the costs people forget.
 
-use eframe::egui::{Align2, Button, Label, RichText, ScrollArea, TextStyle, Ui, pos2, vec2};
+use eframe::egui::{Align2, Label, RichText, ScrollArea, TextStyle, Ui, pos2, vec2};
 
 use super::workload::free_id;
 use super::{endpoint, router};
 use crate::analysis::{PlanOutcome, Severity};
+use crate::app::icons::{Icon, icon_button};
 use crate::app::plots::paint::{plan_dot, text_ui};
 use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
-use crate::app::widgets::{Form, choice, columns, empty_state, section, sentence, text_field};
+use crate::app::widgets::{Form, choice, columns, empty_state, list_row, section, sentence, text_field};
 use crate::cache::{DerivedHit, HitRate, ResponseCache};
 use crate::catalog::{Catalog, PriceMode};
 use crate::pricing::{CostItem, Line};
@@ -79,11 +80,8 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: 
         let outcome =
             view.outcome.and_then(|shown| shown.value.plans.iter().find(|known| known.id == plan.id));
         ui.push_id(&plan.id, |ui| {
-            let button =
-                Button::selectable(chosen == Some(index), "").min_size(vec2(ui.available_width(), 42.0));
-            let response = ui.add(button);
+            let response = list_row(ui, &plan.name, chosen == Some(index), 42.0);
             let rect = response.rect;
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(plan.name.clone()));
             plan_dot(ui, pos2(rect.left() + 12.0, rect.top() + 13.0), theme.plan(index));
             let room = rect.width() - 34.0;
             let name = pos2(rect.left() + 24.0, rect.top() + 13.0);
@@ -118,14 +116,11 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: 
             session.plan = None;
             return;
         }
-        let up = ui.add_enabled(index > 0, Button::new("⏶")).on_hover_text("Move up");
-        ui.ctx().accesskit_node_builder(up.id, |node| node.set_label("Move up"));
-        if up.clicked() {
+        if icon_button(ui, &theme, Icon::Up, "Move up", index > 0).on_hover_text("Move up").clicked() {
             draft.plans.swap(index, index - 1);
         }
-        let down = ui.add_enabled(index + 1 < draft.plans.len(), Button::new("⏷")).on_hover_text("Move down");
-        ui.ctx().accesskit_node_builder(down.id, |node| node.set_label("Move down"));
-        if down.clicked() {
+        let more = index + 1 < draft.plans.len();
+        if icon_button(ui, &theme, Icon::Down, "Move down", more).on_hover_text("Move down").clicked() {
             draft.plans.swap(index, index + 1);
         }
     });

@@ -5,7 +5,7 @@ use eframe::egui::{
     vec2,
 };
 
-use crate::analysis::{Forecast, Sensitivity};
+use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
 use crate::app::plots::histogram::mean_month_histogram_ui;
 use crate::app::plots::paint::text_ui;
 use crate::app::plots::tornado::{TornadoRow, tornado_ui};
@@ -30,9 +30,9 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
         return;
     };
     let sensitivity = shown.value;
-    sentence(ui, &answer(draft, sensitivity));
-    ui.add_space(space::S);
     let plan = chosen_plan(session, draft, view);
+    sentence(ui, &answer(draft, sensitivity, plan));
+    ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         heading(ui, "One at a time: every uncertain input from its P10 to its P90", |ui| {
             stale_badge(ui, shown.stale)
@@ -55,24 +55,25 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
 }
 
 /// The answer in one sentence.
-fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity) -> String {
-    let swing = |row: &crate::analysis::SensitivityRow| {
-        row.usd_low.iter().zip(&row.usd_high).map(|(low, high)| (high - low).abs()).fold(0.0, f64::max)
+fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> String {
+    let swing = |row: &SensitivityRow| {
+        row.usd_low.get(plan).zip(row.usd_high.get(plan)).map_or(0.0, |(low, high)| (high - low).abs())
     };
-    let Some(first) = sensitivity.rows.first() else { return String::new() };
-    let flips: Vec<String> =
-        sensitivity.rows.iter().filter(|row| row.flips).map(|row| qualified(&row.path, draft)).collect();
-    let most = format!(
-        "{} matters most: {} a month between its P10 and its P90.",
-        qualified(&first.path, draft),
-        format::usd(swing(first))
-    );
-    match flips.as_slice() {
-        [] => format!("{most} No single input flips the decision."),
-        [one] => format!("{most} {one} alone can flip the decision."),
-        [one, two] => format!("{most} {one} or {two} alone can flip the decision."),
-        [one, .., _] => format!("{most} {one} and {} others can each flip the decision.", flips.len() - 1),
-    }
+    let flips: Vec<&SensitivityRow> = sensitivity.rows.iter().filter(|row| row.flips).collect();
+    let name = |row: &SensitivityRow| qualified(&row.path, draft);
+    let decision = match flips.as_slice() {
+        [] => "No single input flips the decision.".to_owned(),
+        [one] => format!("Only one input can flip the decision alone: {}.", name(one)),
+        [one, rest @ ..] => {
+            format!("{} inputs can each flip the decision, first of all {}.", rest.len() + 1, name(one))
+        }
+    };
+    let widest = sensitivity.rows.iter().max_by(|a, b| swing(a).total_cmp(&swing(b)));
+    let most = widest.map_or_else(String::new, |row| {
+        let cost = draft.plans.get(plan).map_or("the plan", |plan| plan.name.as_str());
+        format!(" What moves the cost of {cost} most is {}: {} a month.", name(row), format::usd(swing(row)))
+    });
+    format!("{decision}{most}")
 }
 
 /// The plan whose cost is shown: the one picked, else the cheapest.

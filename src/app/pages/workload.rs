@@ -1,13 +1,15 @@
 //! What is asked of the models: use cases at the left, the one in hand at the right, with what follows from it.
 
-use eframe::egui::{Button, Label, RichText, ScrollArea, TextEdit, Ui, vec2};
+use eframe::egui::{Align2, Button, Label, RichText, ScrollArea, TextEdit, TextStyle, Ui, pos2, vec2};
 
 use crate::app::action::Action;
+use crate::app::plots::cdf::cdf_ui;
+use crate::app::plots::paint::text_ui;
 use crate::app::theme::{self, Theme, space};
 use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{
-    Form, choice, columns, empty_state, growth_ui, length_ui, section, sentence, text_field, toggle, week_ui,
-    whole,
+    Form, choice, columns, empty_state, growth_ui, length_ui, list_row, section, sentence, text_field,
+    toggle, week_ui, whole,
 };
 use crate::scenario::{ScenarioDraft, fixed};
 use crate::stats::Estimate;
@@ -99,12 +101,12 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session) {
                 let alt = format!("Enable {}", use_case.name);
                 let switch = ui.checkbox(&mut use_case.enabled, "").on_hover_text("Whether it takes part");
                 ui.ctx().accesskit_node_builder(switch.id, |node| node.set_label(alt));
-                let color = if use_case.enabled { theme.text } else { theme.text_weak };
-                let row =
-                    Button::selectable(chosen == Some(index), RichText::new(&use_case.name).color(color))
-                        .truncate()
-                        .min_size(vec2(ui.available_width(), 26.0));
-                if ui.add(row).clicked() {
+                let color = if use_case.enabled { theme.text_strong } else { theme.text_weak };
+                let row = list_row(ui, &use_case.name, chosen == Some(index), 26.0);
+                let at = pos2(row.rect.left() + 10.0, row.rect.center().y);
+                let room = row.rect.width() - 14.0;
+                text_ui(ui, at, Align2::LEFT_CENTER, &use_case.name, &TextStyle::Body, color, room);
+                if row.on_hover_text(&use_case.name).clicked() {
                     session.use_case = Some(use_case.id.clone());
                 }
             });
@@ -284,10 +286,27 @@ fn trace_ui(ui: &mut Ui, id: &str, view: &View<'_>, out: &mut Outbox) {
         if ui.add_enabled(!view.errands.busy, Button::new("Fit to a trace…")).clicked() {
             out.send(Action::FitTrace { use_case: id.to_owned(), path: None });
         }
-        let hint = "A CSV of requests with time, prompt and output tokens; or drop it onto the window. The fit is shown \
-                    before it replaces anything.";
+        let hint = "A CSV of requests with time, prompt and output tokens. Lengths, volume and burstiness follow it; \
+                    undo takes it back.";
         ui.add(Label::new(RichText::new(hint).small().color(theme.text_weak)).wrap());
     });
+    let Some((path, fit)) = view.errands.fits.get(id) else { return };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let requests = format::count(fit.arrivals.requests as f64);
+    let burst = fit.arrivals.burstiness_cv().map(|cv| format!(", burstiness {}", format::significant(cv, 2)));
+    let text = format!("Fitted to {requests} requests of {name}{}.", burst.unwrap_or_default());
+    ui.label(theme::figure_text(text));
+    columns(
+        ui,
+        FIELD,
+        vec![
+            Box::new(|ui: &mut Ui| cdf_ui(ui, "Prompts", &fit.prompt)),
+            Box::new(|ui: &mut Ui| cdf_ui(ui, "Outputs", &fit.output)),
+        ],
+    );
+    for note in &fit.notes {
+        ui.add(Label::new(RichText::new(format!("⚠ {note}")).small().color(theme.text_weak)).wrap());
+    }
 }
 
 fn tokens_ui(

@@ -1,6 +1,8 @@
 //! Histograms: the mean month over the draws, and lengths.
 
-use eframe::egui::{Align2, CornerRadius, Rect, Role, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    Align2, CornerRadius, Mesh, Rect, Role, Sense, Shape, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::paint::{Scale, text_ui};
 use crate::analysis::PlanForecast;
@@ -66,10 +68,18 @@ pub fn density(ui: &Ui, rect: Rect, scale: Scale, points: &[(f64, f64)], color: 
     }
     let y = |density: f64| rect.bottom() - (rect.height() - 2.0) * (density / most).clamp(0.0, 1.0) as f32;
     let line: Vec<_> = points.iter().map(|&(value, d)| pos2(scale.x(value), y(d))).collect();
-    for pair in line.windows(2) {
-        let [a, b] = pair else { continue };
-        let quad = vec![*a, *b, pos2(b.x, rect.bottom()), pos2(a.x, rect.bottom())];
-        ui.painter().add(eframe::egui::Shape::convex_polygon(quad, color.gamma_multiply(0.2), Stroke::NONE));
+    // A mesh and not polygons: edges without width would be drawn as hairs.
+    let mut area = Mesh::default();
+    let wash = color.gamma_multiply(0.2);
+    for (at, top) in line.iter().enumerate() {
+        area.colored_vertex(*top, wash);
+        area.colored_vertex(pos2(top.x, rect.bottom()), wash);
+        if at > 0 {
+            let last = 2 * at as u32;
+            area.add_triangle(last - 2, last - 1, last);
+            area.add_triangle(last - 1, last, last + 1);
+        }
     }
+    ui.painter().add(Shape::mesh(area));
     ui.painter().line(line, Stroke::new(1.5, color));
 }

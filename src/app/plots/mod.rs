@@ -5,6 +5,7 @@
 
 pub mod axis;
 pub mod bars;
+pub mod cdf;
 pub mod drivers;
 pub mod histogram;
 pub mod months;

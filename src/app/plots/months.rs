@@ -121,7 +121,11 @@ fn names_ui(plot: &mut PlotUi<'_>, plans: &[Months<'_>], theme: &Theme) {
         plans.iter().map(|plan| plan.mean.last().copied().unwrap_or(0.0) + 0.6 * line).collect();
     let placed = axis::spread_apart(&ends, line, (0.6 * line, bounds.max()[1] - 0.5 * line));
     for (index, (plan, y)) in plans.iter().zip(placed).enumerate() {
-        let text = RichText::new(plan.name).small().strong().color(theme.plan(index));
+        let text = RichText::new(plan.name)
+            .small()
+            .strong()
+            .color(theme.plan(index))
+            .background_color(theme.surface.gamma_multiply(0.8));
         let x = bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]);
         plot.text(Text::new("", PlotPoint::new(x, y), text).anchor(Align2::RIGHT_CENTER).allow_hover(false));
     }

@@ -28,7 +28,7 @@ pub fn tornado_ui(ui: &mut Ui, rows: &[TornadoRow], base: f64, plan: usize) -> O
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let margin = 0.02 * (high - low).max(1e-9);
     let width = ui.available_width();
-    let labels = (0.34 * width).clamp(140.0, 320.0);
+    let labels = (0.40 * width).clamp(150.0, 420.0);
     let figures = 74.0;
     let mut clicked = None;
     for (index, row) in rows.iter().enumerate() {
@@ -45,7 +45,7 @@ pub fn tornado_ui(ui: &mut Ui, rows: &[TornadoRow], base: f64, plan: usize) -> O
             &row.label,
             &TextStyle::Body,
             theme.text,
-            labels - 60.0,
+            if row.flips { labels - 44.0 } else { labels - 8.0 },
         );
         let at = pos2(used.right(), middle);
         text_ui(ui, at, Align2::LEFT_CENTER, flips, &TextStyle::Small, theme.warning, 50.0);

@@ -1,6 +1,6 @@
 //! Cost over volume, log-log: a band and a line per plan, the crossings, the milestones and where one is.
 
-use eframe::egui::{Align2, RichText, TextStyle, Ui, Vec2b};
+use eframe::egui::{Align2, Rangef, RichText, TextStyle, Ui, Vec2b};
 use egui_plot::{
     CoordinatesFormatter, Corner, FilledArea, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint,
     PlotPoints, PlotUi, Points, Text, VLine,
@@ -48,6 +48,7 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
         let hints = if money { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| axis::log_label(mark, range, money))
+            .label_spacing(if money { Rangef::new(14.0, 22.0) } else { Rangef::new(30.0, 42.0) })
             .tick_label_color(theme.text_weak)
             .tick_label_font(small.clone())
             .label(RichText::new(if money { "US dollars per month" } else { "tokens per day" }).small())
@@ -128,7 +129,7 @@ fn curves_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], the
 
 fn milestones_ui(plot: &mut PlotUi<'_>, theme: &Theme) {
     let bounds = plot.plot_bounds();
-    let color = theme.text_weak.gamma_multiply(0.35);
+    let color = theme.text_weak.gamma_multiply(0.22);
     for volume in MILESTONES {
         let x = axis::log(volume);
         if x > bounds.min()[0] && x < bounds.max()[0] {
@@ -163,6 +164,11 @@ fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme:
     let mut last_labelled = f64::NEG_INFINITY;
     for crossing in break_even.crossings.iter().filter(|crossing| all || crossing.decisive) {
         let at = [axis::log(crossing.tokens_per_day), axis::log(crossing.usd_per_month)];
+        if let Some((low, high)) = crossing.band.filter(|_| crossing.decisive) {
+            let ends = vec![[axis::log(low), at[1]], [axis::log(high), at[1]]];
+            let line = Line::new("", ends).color(theme.text_strong.gamma_multiply(0.6)).width(3.0);
+            plot.line(line.allow_hover(false));
+        }
         let radius = if crossing.decisive { 5.0 } else { 3.0 };
         plot.points(
             Points::new(crossing_name(break_even, crossing), vec![at])
@@ -180,7 +186,8 @@ fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme:
         let text = RichText::new(format!("{} ", format::tokens_per_day(crossing.tokens_per_day)))
             .small()
             .strong()
-            .color(theme.text_strong);
+            .color(theme.text_strong)
+            .background_color(theme.surface.gamma_multiply(0.8));
         let above = PlotPoint::new(at[0], at[1] + 0.03 * (bounds.max()[1] - bounds.min()[1]));
         plot.text(Text::new("", above, text).anchor(Align2::RIGHT_BOTTOM).allow_hover(false));
     }
@@ -200,7 +207,11 @@ fn names_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], them
     let placed =
         axis::spread_apart(&ends, line, (bounds.min()[1] + 1.5 * line, bounds.max()[1] - 0.6 * line));
     for (index, (plan, y)) in break_even.plans.iter().zip(placed).enumerate() {
-        let text = RichText::new(&plan.name).small().strong().color(theme.plan(index));
+        let text = RichText::new(&plan.name)
+            .small()
+            .strong()
+            .color(theme.plan(index))
+            .background_color(theme.surface.gamma_multiply(0.8));
         let end = PlotPoint::new(bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]), y);
         plot.text(Text::new("", end, text).anchor(Align2::RIGHT_CENTER).allow_hover(false));
     }

@@ -1,8 +1,8 @@
 //! The editor of every number: slider, field, reset, and its uncertainty in place.
 
 use eframe::egui::{
-    Align, Button, ComboBox, CursorIcon, Id, Layout, Rect, Response, RichText, Sense, Slider, SliderClamping,
-    Stroke, Ui, pos2, vec2,
+    Align, Button, Color32, ComboBox, CursorIcon, Id, Layout, Rect, Response, RichText, Sense, Slider,
+    SliderClamping, Stroke, Ui, pos2, vec2,
 };
 
 use super::curve::{handles, interval_text, parameters, set_handle};
@@ -41,7 +41,7 @@ pub(super) fn quantity_ui(
 /// Label, dot, field, and the switch of uncertainty.
 fn heading_ui(ui: &mut Ui, info: &FieldInfo, opened: &Estimate, value: &mut Estimate, open_id: Id) {
     let theme = Theme::of(ui.ctx());
-    let field_width = 104.0;
+    let field_width = 88.0;
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
         let room = (ui.available_width() - field_width - 34.0).max(60.0);
@@ -62,7 +62,7 @@ fn heading_ui(ui: &mut Ui, info: &FieldInfo, opened: &Estimate, value: &mut Esti
             uncertainty_switch_ui(ui, info, value, open_id);
             let mut point = value.point();
             let before = point;
-            ui.spacing_mut().interact_size.x = field_width - 24.0;
+            ui.spacing_mut().interact_size.x = field_width - 14.0;
             if number(ui, &info.label, &mut point, info.unit).changed() {
                 *value = moved(value, before, point);
             }
@@ -92,12 +92,15 @@ fn reset_ui(ui: &mut Ui, info: &FieldInfo, opened: &Estimate, value: &mut Estima
 
 fn uncertainty_switch_ui(ui: &mut Ui, info: &FieldInfo, value: &mut Estimate, open_id: Id) {
     let uncertain = value.family() != Family::Fixed;
-    let switch = ui.add(Button::selectable(uncertain, "±").min_size(vec2(22.0, 22.0)));
+    let theme = Theme::of(ui.ctx());
+    let open = ui.data(|data| data.get_temp::<bool>(open_id)).unwrap_or(false);
+    let fill = if uncertain && open { theme.accent_wash } else { Color32::TRANSPARENT };
+    let sign = RichText::new("±").color(if uncertain { theme.accent } else { theme.text_weak });
+    let switch = ui.add(Button::new(sign).fill(fill).min_size(vec2(22.0, 22.0)));
     name(ui, &switch, &format!("Uncertainty of {}", info.label));
     let hint =
         if uncertain { "Show or hide the uncertainty of this value" } else { "Make this value uncertain" };
     if switch.on_hover_text(hint).clicked() {
-        let open = ui.data(|data| data.get_temp::<bool>(open_id)).unwrap_or(false);
         if !uncertain && let Ok(made) = value.to_family(Family::Percentiles) {
             *value = made;
         }

@@ -1,6 +1,8 @@
 //! The frame of a page: headings, quiet sections that fold, columns, and what stands where there is nothing yet.
 
-use eframe::egui::{CollapsingHeader, Layout, Ui, UiBuilder, vec2};
+use eframe::egui::{
+    CollapsingHeader, Color32, Layout, Rect, Response, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2,
+};
 
 use crate::app::theme::{Theme, section_text, space};
 
@@ -45,6 +47,24 @@ pub fn columns(ui: &mut Ui, least: f32, mut cells: Vec<Box<dyn FnOnce(&mut Ui) +
             });
         }
     });
+}
+
+/// A row of a list that can be picked, without its text: a wash and a bar at the left when it is.
+pub fn list_row(ui: &mut Ui, name: &str, picked: bool, height: f32) -> Response {
+    let theme = Theme::of(ui.ctx());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, picked, name));
+    let fill = match (picked, response.hovered() || response.has_focus()) {
+        (true, _) => theme.accent_wash,
+        (false, true) => theme.hover,
+        (false, false) => Color32::TRANSPARENT,
+    };
+    ui.painter().rect_filled(rect, 4.0, fill);
+    if picked {
+        let bar = Rect::from_min_size(rect.min + vec2(0.0, 4.0), vec2(3.0, height - 8.0));
+        ui.painter().rect_filled(bar, 1.5, theme.accent);
+    }
+    response
 }
 
 /// What a page answers and the one thing that fills it; true when its button was pressed.
