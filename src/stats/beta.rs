@@ -29,17 +29,24 @@ pub(super) fn quantile(a: f64, b: f64, u: f64) -> f64 {
 
 /// The quantile solved for from below; precise in relative terms for small results.
 fn lower_quantile(a: f64, b: f64, u: f64) -> f64 {
-    const SMALLEST_LN: f64 = -744.0;
     const TOLERANCE: f64 = 1e-15;
-    let target = u.ln();
     let constant = ln_beta(a, b);
     // Where F(x) = x^a / (a B(a, b)), its limit near 0.
-    let start = (target + a.ln() + constant) / a;
+    let start = (u.ln() + a.ln() + constant) / a;
+    solve(a, b, constant, u.ln(), start, TOLERANCE).0.exp()
+}
+
+/// Smallest logarithm of a quantile; below it the quantile is 0.
+const SMALLEST_LN: f64 = -744.0;
+
+/// The logarithm y of the quantile at `exp(target)`, and d ln F / dy there, from a first guess.
+fn solve(a: f64, b: f64, constant: f64, target: f64, start: f64, tolerance: f64) -> (f64, f64) {
     if start < SMALLEST_LN {
-        return 0.0;
+        return (f64::NEG_INFINITY, a);
     }
     let (mut low, mut high) = (SMALLEST_LN, 0.0);
     let mut y = start.min(-1e-3);
+    let mut slope = a;
     for _ in 0..200 {
         let x = y.exp();
         let cdf = checked_beta_reg(a, b, x).unwrap_or(0.0);
@@ -49,16 +56,35 @@ fn lower_quantile(a: f64, b: f64, u: f64) -> f64 {
         } else {
             low = y
         }
-        let slope = (a * y + (b - 1.0) * (-x).ln_1p() - constant).exp() / cdf;
+        slope = (a * y + (b - 1.0) * (-x).ln_1p() - constant).exp() / cdf;
         let newton = y - miss / slope;
         let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
         let moved = (next - y).abs();
         y = next;
-        if moved <= TOLERANCE * (1.0 + y.abs()) {
+        if moved <= tolerance * (1.0 + y.abs()) {
             break;
         }
     }
-    y.exp()
+    (y, slope)
+}
+
+/// The quantiles at the nodes, each solved for from where the one before it points to.
+fn node_quantiles(a: f64, b: f64) -> Vec<f64> {
+    // Newton's steps square the error, so that one that moves this little lands far within what the table keeps;
+    // where the density is infinite at an end the square has a large factor, and the last digit is solved for.
+    let tolerance = if a >= 1.0 && b >= 1.0 { 1e-8 } else { 1e-15 };
+    let constant = ln_beta(a, b);
+    let mut guess = (node_u(0).ln() + a.ln() + constant) / a;
+    (0..NODES)
+        .map(|k| {
+            let target = node_u(k).ln();
+            let (y, slope) = solve(a, b, constant, target, guess, tolerance);
+            let next = if k + 1 < NODES { node_u(k + 1).ln() } else { target };
+            let ahead = y + (next - target) / slope;
+            guess = if ahead.is_finite() { ahead } else { (next + a.ln() + constant) / a };
+            y.exp().clamp(0.0, 1.0)
+        })
+        .collect()
 }
 
 /// Quantiles of one beta distribution, prepared: cubic Hermite pieces over eight intervals per octave of
@@ -100,9 +126,9 @@ fn node_u(k: usize) -> f64 {
 }
 
 fn nodes(a: f64, b: f64) -> Vec<Node> {
-    let mut nodes: Vec<Node> = (0..NODES)
-        .map(|k| {
-            let x = quantile(a, b, node_u(k));
+    let mut nodes: Vec<Node> = node_quantiles(a, b)
+        .into_iter()
+        .map(|x| {
             let density = density(a, b, x);
             Node { x, slope: if density > 0.0 { 1.0 / density } else { f64::INFINITY } }
         })
