@@ -10,8 +10,9 @@ use rayon::prelude::*;
 
 use crate::scenario::Scenario;
 
-use super::evaluate::header;
+use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
+use super::findings;
 use super::results::{Band, BreakEven, Crossing, Curve};
 use super::spread::band;
 
@@ -126,6 +127,7 @@ fn crossings(
     today: f64,
     curves: &[Vec<f64>],
 ) -> Vec<Crossing> {
+    let standing = findings::contenders(&evaluate(scenario).plans);
     let mut found = Vec::new();
     let mut cost = |plan: usize, volume: f64| evaluator.run_rate(scenario.point(), plan, volume / today);
     for a in 0..curves.len() {
@@ -149,7 +151,9 @@ fn crossings(
                 let (cheaper_below, cheaper_above) = if before < 0.0 { (a, b) } else { (b, a) };
                 let volume = high.exp();
                 let (left, right) = (cost(cheaper_below, volume), cost(cheaper_above, volume));
-                let cheapest_other = (0..curves.len())
+                let cheapest_other = standing
+                    .iter()
+                    .copied()
                     .filter(|plan| *plan != a && *plan != b)
                     .map(|plan| cost(plan, volume))
                     .fold(f64::INFINITY, f64::min);
@@ -160,7 +164,7 @@ fn crossings(
                     usd_per_month: right,
                     jump: (left - right).abs() > JUMP_GAP * right.abs().max(1.0),
                     band: None,
-                    decisive: right <= cheapest_other,
+                    decisive: right <= cheapest_other && standing.contains(&a) && standing.contains(&b),
                 });
             }
         }

@@ -18,6 +18,12 @@ pub(super) fn is_answer(plan: &PlanOutcome) -> bool {
     plan.mean_month_usd.is_finite() && plan.findings.iter().all(|finding| finding.severity != Severity::Error)
 }
 
+/// The plans among which a decision is made: those that are answers, or all of them if none is.
+pub(super) fn contenders(plans: &[PlanOutcome]) -> Vec<usize> {
+    let answers: Vec<usize> = (0..plans.len()).filter(|plan| is_answer(&plans[*plan])).collect();
+    if answers.is_empty() { (0..plans.len()).collect() } else { answers }
+}
+
 /// The findings of one plan, gravest first.
 pub(super) fn of_plan(
     scenario: &Scenario,

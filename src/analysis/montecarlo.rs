@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use crate::scenario::Scenario;
 use crate::stats::spearman;
 
-use super::evaluate::header;
+use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
+use super::findings;
 use super::results::{Forecast, PlanForecast, Probability};
 use super::spread::{band, probability, spread};
 
@@ -78,9 +79,11 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
                 .collect()
         })
         .collect();
+    let standing = findings::contenders(&evaluate(scenario).plans);
     let mut cheapest = vec![0; plans];
     for trial in 0..drawn.len() {
-        if let Some(best) = (0..plans).min_by(|a, b| totals[*a][trial].total_cmp(&totals[*b][trial])) {
+        let cost = |plan: usize| totals[plan][trial];
+        if let Some(best) = standing.iter().copied().min_by(|a, b| cost(*a).total_cmp(&cost(*b))) {
             cheapest[best] += 1;
         }
     }
@@ -114,7 +117,8 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
             }
         })
         .collect();
-    let mut order: Vec<usize> = (0..plans).filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
+    let mut order: Vec<usize> =
+        standing.into_iter().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
     order.sort_by(|a, b| rows[*a].mean_month.mean.total_cmp(&rows[*b].mean_month.mean));
     let (best, second) = (order.first().copied(), order.get(1).copied());
     let ranked = drawn.len().min(RANK_DRAWS);

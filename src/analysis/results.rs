@@ -253,9 +253,10 @@ pub struct Forecast {
     pub drivers: Vec<(String, f64)>,
     /// The same with each plan's own mean month: `plan_drivers[plan]`, strongest first.
     pub plan_drivers: Vec<Vec<(String, f64)>>,
-    /// Index of the plan with the lowest mean.
+    /// Index of the plan with the lowest mean among those that serve everything and break no constraint (all, if none
+    /// does).
     pub cheapest: Option<usize>,
-    /// Index of the plan with the second lowest mean.
+    /// Index of the plan with the second lowest mean among them.
     pub runner_up: Option<usize>,
 }
 
@@ -270,7 +271,8 @@ pub struct PlanForecast {
     pub mean_month: Spread,
     /// Cost of the whole horizon.
     pub horizon: Spread,
-    /// Probability that no other plan is cheaper over the horizon.
+    /// Probability that no other plan is cheaper over the horizon; 0 for a plan that breaks a constraint or leaves
+    /// requests unanswered, unless all do.
     pub cheapest: Probability,
     /// Month by month.
     pub months: Vec<Band>,
@@ -327,7 +329,8 @@ pub struct Crossing {
     pub jump: bool,
     /// P5 and P95 of the first volume at which the pair flips, over the draws that flip within the range.
     pub band: Option<(f64, f64)>,
-    /// Whether both plans are the cheapest of all there: this crossing changes the decision.
+    /// Whether both plans are the cheapest there of all that serve everything and break no constraint: this crossing
+    /// changes the decision.
     pub decisive: bool,
 }
 
