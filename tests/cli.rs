@@ -254,7 +254,7 @@ fn a_wrong_value_is_refused_with_its_field_and_remedy() {
             "Fixed(1e30)",
             &["requests_per_day", "at most"],
         ),
-        ("share: Fixed(0.85)", "share: Fixed(0.95)", &["router", "add up to 1.1"]),
+        ("\"large\", share: Fixed(0.7)", "\"large\", share: Fixed(0.8)", &["routes", "add up to 1.1"]),
         ("gpu: \"h100-sxm-80gb\"", "gpu: \"h100-sxm-80g\"", &["gpu", "did you mean h100-sxm-80gb"]),
         ("price: \"gpt-5-mini\"", "price: \"gpt-5-minni\"", &["price", "did you mean gpt-5-mini"]),
         ("endpoint: \"small\"", "endpoint: \"smal\"", &["no endpoint", "smal"]),

@@ -57,12 +57,56 @@ pub fn load(id: &str) -> Result<ScenarioDraft, PresetError> {
     Ok(parse(preset.text, &format!("preset:{id}"))?)
 }
 
-const SCENARIOS: &[ScenarioPreset] = &[ScenarioPreset {
-    id: DEFAULT,
-    title: "Customer support chatbot at scale",
-    summary: "100,000 customer conversations a day at a financial services company, everyday questions and advice.",
-    text: include_str!("../../presets/scenarios/customer-support-chatbot.ron"),
-}];
+const SCENARIOS: &[ScenarioPreset] = &[
+    ScenarioPreset {
+        id: DEFAULT,
+        title: "Customer support chatbot at scale",
+        summary: "100,000 customer conversations a day at a financial services company, everyday questions and advice.",
+        text: include_str!("../../presets/scenarios/customer-support-chatbot.ron"),
+    },
+    ScenarioPreset {
+        id: "ecommerce-product-descriptions",
+        title: "E-commerce product descriptions",
+        summary: "Millions of products, simple and technical, described at night: tiers by category, cache, batch, spot GPUs.",
+        text: include_str!("../../presets/scenarios/ecommerce-product-descriptions.ron"),
+    },
+    ScenarioPreset {
+        id: "code-review-assistant",
+        title: "Code review assistant for 500 engineers",
+        summary: "Style, logic and security reviews in agent loops: a model for each kind, and what the prompt cache is worth.",
+        text: include_str!("../../presets/scenarios/code-review-assistant.ron"),
+    },
+    ScenarioPreset {
+        id: "legal-document-analysis",
+        title: "Legal document analysis",
+        summary: "8,000 confidential contracts a day that must stay on own machines in the EU.",
+        text: include_str!("../../presets/scenarios/legal-document-analysis.ron"),
+    },
+    ScenarioPreset {
+        id: "content-moderation",
+        title: "Content moderation at social media scale",
+        summary: "Eight million posts a day within 100 ms: cache, screening, escalation of doubts.",
+        text: include_str!("../../presets/scenarios/content-moderation.ron"),
+    },
+    ScenarioPreset {
+        id: "enterprise-knowledge-base",
+        title: "Enterprise knowledge base Q&A",
+        summary: "50,000 employees ask the company's documents: answer caches, tiers, retrieval.",
+        text: include_str!("../../presets/scenarios/enterprise-knowledge-base.ron"),
+    },
+    ScenarioPreset {
+        id: "startup-mvp",
+        title: "Startup MVP with uncertain scale",
+        summary: "A writing assistant that may have a hundred users or a hundred thousand: what not knowing costs.",
+        text: include_str!("../../presets/scenarios/startup-mvp.ron"),
+    },
+    ScenarioPreset {
+        id: "clinical-decision-support",
+        title: "Clinical decision support",
+        summary: "A hospital group that keeps patient data on its own machines: what the rule costs.",
+        text: include_str!("../../presets/scenarios/clinical-decision-support.ron"),
+    },
+];
 
 #[cfg(test)]
 mod tests {
