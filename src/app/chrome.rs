@@ -1,8 +1,9 @@
 //! What surrounds the page: the bar on top, the pages at the left, the inputs at the right.
 
+use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{
     self, Align, Align2, Area, Button, Context, CornerRadius, Frame, Label, Layout, Margin, Order, Panel,
-    Popup, Rect, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
+    Popup, PopupCloseBehavior, Rect, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
 };
 
 use super::action::{Action, Group, ThemeChoice};
@@ -62,7 +63,7 @@ impl App {
         let width = (ui.available_width() * 0.34).clamp(120.0, 420.0);
         let name = fit(ui, &self.document.draft.name, width);
         let text = theme::section_text(format!("{name}  ▾")).color(theme.text_strong);
-        let menu = egui::containers::menu::MenuButton::from_button(Button::new(text).fill(theme::CLEAR));
+        let menu = MenuButton::from_button(Button::new(text).fill(theme::CLEAR)).config(stays_open());
         let (response, _) = menu.ui(ui, |ui| {
             ui.set_width(300.0);
             ui.label(RichText::new("Name of the scenario").small().color(theme.text_weak));
@@ -288,7 +289,7 @@ impl App {
         }
         let shown = Panel::right("inspector")
             .default_size(self.prefs.inspector_width)
-            .size_range(240.0..=460.0)
+            .size_range(264.0..=460.0)
             .resizable(true)
             .show_separator_line(false)
             .frame(inspector_frame(theme))
@@ -356,6 +357,11 @@ impl App {
             theme.on_accent,
         );
     }
+}
+
+/// A menu with a field or with text to read, which a click inside must not close.
+pub(super) fn stays_open() -> MenuConfig {
+    MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside)
 }
 
 fn inspector_frame(theme: &Theme) -> Frame {

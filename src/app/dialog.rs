@@ -46,7 +46,9 @@ impl App {
     pub(super) fn dialog_ui(&mut self, ctx: &Context, theme: &Theme, out: &mut Outbox) {
         let Some(mut dialog) = self.dialog.take() else { return };
         let name = self.document.draft.name.clone();
-        let modal = Modal::new(Id::unique("dialog")).backdrop_color(theme.backdrop()).show(ctx, |ui| {
+        let frame = egui::Frame::popup(&ctx.global_style()).inner_margin(20);
+        let modal = Modal::new(Id::unique("dialog")).frame(frame).backdrop_color(theme.backdrop());
+        let modal = modal.show(ctx, |ui| {
             ui.spacing_mut().item_spacing.y = space::S;
             match &mut dialog {
                 Dialog::Unsaved(action) => unsaved_ui(ui, theme, &name, action),

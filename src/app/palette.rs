@@ -1,8 +1,8 @@
 //! The command palette: everything that can be done or shown, found by a few letters.
 
 use eframe::egui::{
-    self, Align, Align2, Area, Button, Context, Frame, Key, Modifiers, Order, RichText, ScrollArea, TextEdit,
-    vec2,
+    self, Align, Align2, Area, Button, Context, Event, Frame, Key, Modifiers, Order, RichText, ScrollArea,
+    TextEdit, vec2,
 };
 
 use super::action::{self, Action, Verb};
@@ -50,6 +50,14 @@ impl Palette {
     pub fn ui(&mut self, ctx: &Context, theme: &Theme, entries: &[Entry]) -> Option<Action> {
         if !self.open {
             return None;
+        }
+        if self.just_opened {
+            // What was typed in the frame of the key itself, before the field has the focus.
+            for event in ctx.input(|input| input.events.clone()) {
+                if let Event::Text(text) = event {
+                    self.query.push_str(&text);
+                }
+            }
         }
         let found = matches(entries, &self.query);
         let (up, down, enter, escape) = ctx.input_mut(|input| {
@@ -189,7 +197,14 @@ fn matches<'a>(entries: &'a [Entry], query: &str) -> Vec<&'a Entry> {
 ///
 /// - Returns `None` if a letter is missing; more is better.
 fn score(text: &str, query: &str) -> Option<u32> {
-    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let text = text.to_lowercase();
+    let whole = match text.find(query.to_lowercase().trim()) {
+        Some(0) => 300,
+        Some(at) if text[..at].ends_with(|before: char| !before.is_alphanumeric()) => 200,
+        Some(_) => 100,
+        None => 0,
+    };
+    let text: Vec<char> = text.chars().collect();
     let mut from = 0;
     let mut run = 0;
     let mut total = 0;
@@ -200,7 +215,7 @@ fn score(text: &str, query: &str) -> Option<u32> {
         total += 1 + 3 * run + if starts_word { 6 } else { 0 } + if at == 0 { 4 } else { 0 };
         from = at + 1;
     }
-    Some(total)
+    Some(whole + total)
 }
 
 /// The action of a key that was pressed, if it is the key of a verb.
@@ -245,9 +260,13 @@ mod tests {
 
     #[test]
     fn a_few_letters_find_the_command_that_one_means() {
-        for (query, expected) in
-            [("dark", "Dark theme"), ("sens", "Sensitivity"), ("brk", "Break-even"), ("save as", "Save as…")]
-        {
+        for (query, expected) in [
+            ("dark", "Dark theme"),
+            ("ark", "Dark theme"),
+            ("sens", "Sensitivity"),
+            ("brk", "Break-even"),
+            ("save as", "Save as…"),
+        ] {
             assert_eq!(found(query).first().map(String::as_str), Some(expected), "{query}");
         }
     }

@@ -125,7 +125,7 @@ impl Prefs {
             self.window[axis] = sane(self.window[axis], WINDOW_MIN[axis], 16_384.0, usual.window[axis]);
         }
         self.navigation_width = sane(self.navigation_width, 120.0, 400.0, usual.navigation_width);
-        self.inspector_width = sane(self.inspector_width, 220.0, 640.0, usual.inspector_width);
+        self.inspector_width = sane(self.inspector_width, 264.0, 640.0, usual.inspector_width);
         self.recent.truncate(RECENT_MAX);
         self
     }

@@ -167,9 +167,24 @@ pub fn find(folder: &Path) -> Vec<Found> {
     found
 }
 
-/// Whether a process is still there; where the system does not say, it is taken to be gone.
+/// Whether another process of this program has this number; where the system does not say, it is taken to be gone.
+///
+/// A number alone is not enough: it may be of an unrelated process by now, or of a dead one that nobody has buried.
 fn is_alive(process: u32) -> bool {
-    process != std::process::id() && Path::new("/proc").join(process.to_string()).exists()
+    let stat = |process: &str| fs::read_to_string(Path::new("/proc").join(process).join("stat")).ok();
+    let (Some(other), Some(own)) = (stat(&process.to_string()), stat("self")) else { return false };
+    process != std::process::id() && !is_dead(&other) && program(&other) == program(&own)
+}
+
+/// The name of the program in a line of `/proc/*/stat`, which stands in brackets and may itself hold some.
+fn program(stat: &str) -> Option<&str> {
+    stat.get(stat.find('(')? + 1..stat.rfind(')')?)
+}
+
+/// Whether the process has ended and only its entry is left.
+fn is_dead(stat: &str) -> bool {
+    let state = stat.rfind(')').and_then(|end| stat[end + 1..].trim_start().chars().next());
+    matches!(state, Some('Z' | 'X') | None)
 }
 
 #[cfg(test)]
@@ -191,6 +206,13 @@ mod tests {
         assert_eq!(file::read(&found[0].copy).unwrap(), draft);
         discard(&found[0].copy);
         assert!(find(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_dead_process_that_nobody_has_buried_counts_as_gone() {
+        assert!(is_dead("42 (breakeven) Z 1 42"));
+        assert!(!is_dead("42 (a) b) S 1 42"));
+        assert_eq!(program("42 (a) b) S 1 42"), Some("a) b"));
     }
 
     #[test]

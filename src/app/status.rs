@@ -1,11 +1,13 @@
 //! The bar at the bottom: how sure the numbers are, what is wrong, how old the prices are, whether it is saved.
 
+use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::{
     self, Align, Button, Frame, Label, Layout, Margin, Panel, ProgressBar, RichText, ScrollArea, Ui, vec2,
 };
 
 use super::App;
 use super::action::Action;
+use super::chrome::stays_open;
 use super::pages::Page;
 use super::theme::{self, Theme, space};
 use super::view::Outbox;
@@ -137,7 +139,7 @@ impl App {
         };
         let text =
             RichText::new(format!("{} {word}", theme::severity_sign(worst))).color(theme.severity(worst));
-        let button = egui::containers::menu::MenuButton::from_button(Button::new(text).fill(theme::CLEAR));
+        let button = MenuButton::from_button(Button::new(text).fill(theme::CLEAR)).config(stays_open());
         button.ui(ui, |ui| {
             ui.set_width(440.0);
             ScrollArea::vertical().max_height(320.0).auto_shrink([false, true]).show(ui, |ui| {

@@ -107,6 +107,8 @@ pub struct Session {
     pub hovered_plan: Option<usize>,
     /// Month under the pointer, from 0.
     pub hovered_month: Option<usize>,
+    /// Paths of the inputs beside the page, in the order in which they are shown.
+    pub inputs: Vec<String>,
     /// What *Why?* was last asked about: a path of the scenario or the name of a result.
     pub why: Option<String>,
     /// What stands in search fields and the like, by the name of the field.

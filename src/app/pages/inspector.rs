@@ -32,7 +32,14 @@ const USUAL: [&str; 9] = [
 pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &View<'_>) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         explanation_ui(ui, session, view);
-        let paths = paths(draft, view);
+        // What is being touched stays where it is: the order changes while one looks elsewhere.
+        let touched = ui.rect_contains_pointer(ui.clip_rect())
+            || ui.input(|input| input.pointer.any_down())
+            || ui.ctx().egui_wants_keyboard_input();
+        if session.inputs.is_empty() || !touched {
+            session.inputs = paths(draft, view);
+        }
+        let paths = session.inputs.clone();
         let title = if view.sensitivity.is_some() || view.forecast.is_some() {
             "What the answer hangs on most"
         } else {
