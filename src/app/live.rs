@@ -245,7 +245,8 @@ impl Live {
 
     fn word(&mut self) {
         let verdict = self.outcome().map(|outcome| {
-            let forecast = self.forecast().map(|shown| shown.value);
+            // Words about draws of an older revision would contradict the figures beside them.
+            let forecast = self.forecast().filter(|shown| !shown.stale).map(|shown| shown.value);
             report::verdict(outcome.value, forecast, self.break_even().map(|shown| shown.value))
         });
         self.verdict = verdict;
