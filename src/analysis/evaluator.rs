@@ -20,6 +20,9 @@ pub(super) const SECS_PER_MONTH: f64 = HOURS_PER_MONTH * 3600.0;
 
 /// Where the costs of a month are written.
 pub(super) trait Ledger {
+    /// Whether only the sum of what is posted is kept, so that lines need not be told apart.
+    const ONLY_TOTAL: bool = false;
+
     /// Posts `factor` times a bill, caused by a use case or shared, at an endpoint or around them.
     fn post(&mut self, use_case: Option<usize>, endpoint: Option<usize>, bill: &Bill, factor: f64);
 
@@ -37,6 +40,8 @@ pub(super) trait Ledger {
 pub(super) struct Total(pub f64);
 
 impl Ledger for Total {
+    const ONLY_TOTAL: bool = true;
+
     fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {
         self.0 += bill.total() * factor;
     }
@@ -85,10 +90,26 @@ pub(super) struct Cell {
     pub answers: f64,
     /// Cost per request at a provider's list price, kept while it does not change from month to month.
     pub unit: Option<Unit>,
+    /// The same as a line over the cached tokens, where only totals are wanted.
+    pub unit_line: Option<UnitLine>,
     /// Replica seconds per call on own GPUs; infinite when the model does not fit.
     pub replica_secs_per_call: f64,
     /// What a replica sustains with this use case alone.
     pub steady: Option<Steady>,
+}
+
+/// What one request costs at a provider at list price, in total: every price is proportional to tokens, so the sum is
+/// `factor (base + per_read_token * read) + fees`, with `factor` the month's price change and `read` its cached tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UnitLine {
+    /// Which rates it was computed with.
+    pub rates: Option<usize>,
+    /// US dollars for the tokens of a request of which nothing is read from the cache.
+    pub base: f64,
+    /// What each token read from the cache changes, in US dollars; in the workload's tokens.
+    pub per_read_token: f64,
+    /// US dollars per request that no price change touches.
+    pub fees: f64,
 }
 
 /// What one request costs at a provider, at list price.
@@ -102,6 +123,8 @@ pub(super) struct Unit {
     pub bill: Bill,
     /// The sum of its lines.
     pub total: f64,
+    /// Of that, fees per call with the failed calls' part, which no price change touches.
+    pub fees: f64,
     /// Its tokens, in the model's own.
     pub tokens: TokenUse,
     /// Whether something in it has no price.
@@ -128,6 +151,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) use_cases: Vec<UseCaseWorld>,
     pub(super) plans: Vec<PlanWorld>,
     requests: Vec<f64>,
+    /// Growth of each use case: `slot * months + month`.
+    growth: Vec<f64>,
+    /// The first use case whose week has the same shape.
+    profiles: Vec<usize>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -152,6 +179,14 @@ impl<'a> Evaluator<'a> {
                 })
                 .collect(),
             requests: vec![0.0; use_cases],
+            growth: vec![1.0; use_cases * facts.months.len()],
+            profiles: facts
+                .use_cases
+                .iter()
+                .map(|mine| {
+                    facts.use_cases.iter().position(|other| other.weights == mine.weights).unwrap_or(0)
+                })
+                .collect(),
         }
     }
 
@@ -163,6 +198,10 @@ impl<'a> Evaluator<'a> {
             let use_case = &state.workload.use_cases[use_case_facts.position];
             let demand = Demand::of(use_case);
             let requests = use_case.requests_per_day * DAYS_PER_MONTH;
+            let months = facts.months.len();
+            for (month, growth) in self.growth[slot * months..(slot + 1) * months].iter_mut().enumerate() {
+                *growth = use_case.growth.factor(month as u32);
+            }
             let (distinct, alpha) = (use_case.repetition.distinct, use_case.repetition.zipf_alpha);
             if slot == self.use_cases.len() {
                 self.use_cases.push(UseCaseWorld { demand, requests, popularity: None });
@@ -228,11 +267,10 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Requests of each use case in a month, growth and noise included.
-    fn requests_of_month(&mut self, state: &ScenarioOf<f64>, month: usize, factor: f64) {
-        for ((requests, world), facts) in
-            self.requests.iter_mut().zip(&self.use_cases).zip(&self.scenario.facts().use_cases)
-        {
-            let growth = state.workload.use_cases[facts.position].growth.factor(month as u32);
+    fn requests_of_month(&mut self, month: usize, factor: f64) {
+        let months = self.scenario.facts().months.len();
+        let growths = self.growth.iter().skip(month).step_by(months.max(1));
+        for ((requests, world), growth) in self.requests.iter_mut().zip(&self.use_cases).zip(growths) {
             *requests = world.requests * growth * factor;
         }
     }
@@ -287,7 +325,7 @@ impl<'a> Evaluator<'a> {
         one_time: bool,
         ledger: &mut impl Ledger,
     ) -> MonthFlow {
-        self.requests_of_month(state, month, factor);
+        self.requests_of_month(month, factor);
         let facts = self.scenario.facts();
         Month {
             state,
@@ -296,6 +334,7 @@ impl<'a> Evaluator<'a> {
             scenario: self.scenario,
             use_cases: &self.use_cases,
             requests: &self.requests,
+            profiles: &self.profiles,
             month,
         }
         .cost(&mut self.plans[plan], one_time, ledger)
@@ -331,6 +370,7 @@ fn prepare_plan(
             cell.reach = 0.0;
             cell.answers = 0.0;
             cell.unit = None;
+            cell.unit_line = None;
         }
         spread_requests(router, &route.tiers, cells);
     }

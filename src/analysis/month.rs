@@ -4,7 +4,7 @@ use crate::cache::{HitRate, PromptCache};
 use crate::cache::{ResponseCache, response_hit};
 use crate::pricing::{
     Api, ApiUsage, Bill, CapacityWeek, Line, MonthAtEndpoint, PlanUse, Rates, StorageTerms, TokenUse,
-    api_bill, capacity_bill, costs_bill, settle,
+    api_bill, capacity_bill, costs_bill, price_factor, settle,
 };
 use crate::routing::{Plan, Router, Serves};
 use crate::scenario::{ApiFacts, EndpointFacts, PlanFacts, Scenario, ScenarioOf};
@@ -13,7 +13,8 @@ use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK, TOKENS_PER_MTOK};
 use crate::workload::{UseCase, long_prompts};
 
 use super::evaluator::{
-    Ledger, MonthFlow, PlanWorld, SECS_PER_MONTH, Unit, UseCaseWorld, split_prompt, tokens_per_request,
+    Ledger, MonthFlow, PlanWorld, SECS_PER_MONTH, Unit, UnitLine, UseCaseWorld, split_prompt,
+    tokens_per_request,
 };
 
 /// Weeks in a planning month.
@@ -28,6 +29,8 @@ pub(super) struct Month<'a> {
     pub use_cases: &'a [UseCaseWorld],
     /// Requests of the month, by use case.
     pub requests: &'a [f64],
+    /// The first use case whose week has the same shape, by use case.
+    pub profiles: &'a [usize],
     pub month: usize,
 }
 
@@ -160,29 +163,39 @@ impl Month<'_> {
 
     /// Work of the week by hour, in replicas, and the fill share if the endpoint overflows.
     fn load(&self, endpoint: usize, world: &PlanWorld) -> ([f64; HOURS_PER_WEEK], Option<f64>) {
-        let endpoints = self.plan.endpoints.len();
         let mut load = [0.0; HOURS_PER_WEEK];
         let mut fill = None;
         for (slot, facts) in self.scenario.facts().use_cases.iter().enumerate() {
-            let cell = slot * endpoints + endpoint;
-            let requests = world.flows[cell];
-            let secs_per_call = world.cells[cell].replica_secs_per_call;
             if let Router::Overflow(overflow) = self.router(slot)
                 && self.facts.routes[slot].tiers[0] == endpoint
             {
                 fill = Some(overflow.fill_share);
             }
-            if requests <= 0.0 || !secs_per_call.is_finite() {
+            if self.profiles[slot] != slot {
                 continue;
             }
-            let demand = &self.use_cases[slot].demand;
-            // Replica hours per week, spread over the hours by the profile: replicas busy in each hour.
-            let work = requests / WEEKS_PER_MONTH * demand.calls * demand.attempts * secs_per_call / 3600.0;
-            for (hour, weight) in load.iter_mut().zip(&facts.weights) {
-                *hour += work * weight;
+            // Use cases with the same week are one: their work is summed before it is spread over the hours.
+            let alike = (slot..self.profiles.len()).filter(|other| self.profiles[*other] == slot);
+            let work: f64 = alike.map(|other| self.work(other, endpoint, world)).sum();
+            if work > 0.0 {
+                for (hour, weight) in load.iter_mut().zip(&facts.weights) {
+                    *hour += work * weight;
+                }
             }
         }
         (load, fill)
+    }
+
+    /// Replica hours per week that a use case asks of a deployment; spread over the hours by the profile they are the
+    /// replicas that are busy in each.
+    fn work(&self, slot: usize, endpoint: usize, world: &PlanWorld) -> f64 {
+        let cell = slot * self.plan.endpoints.len() + endpoint;
+        let (requests, secs_per_call) = (world.flows[cell], world.cells[cell].replica_secs_per_call);
+        if requests <= 0.0 || !secs_per_call.is_finite() {
+            return 0.0;
+        }
+        let demand = &self.use_cases[slot].demand;
+        requests / WEEKS_PER_MONTH * demand.calls * demand.attempts * secs_per_call / 3600.0
     }
 
     /// Takes `lost` of an endpoint's requests away: to the fallback where there is one; the rest nobody serves.
@@ -203,12 +216,16 @@ impl Month<'_> {
     }
 
     /// A provider's bill for the month; whether something that was used has no price.
-    fn api(&self, endpoint: usize, world: &mut PlanWorld, ledger: &mut impl Ledger) -> bool {
+    fn api<L: Ledger>(&self, endpoint: usize, world: &mut PlanWorld, ledger: &mut L) -> bool {
         let (Serves::Api(api), EndpointFacts::Api(facts)) =
             (&self.plan.endpoints[endpoint].serves, &self.facts.endpoints[endpoint])
         else {
             return false;
         };
+        if L::ONLY_TOTAL && !api.has_contract() {
+            self.api_total(endpoint, api, facts, world, ledger);
+            return false;
+        }
         let endpoints = self.plan.endpoints.len();
         let mut bill = Bill::default();
         let mut tokens = TokenUse::default();
@@ -242,6 +259,64 @@ impl Month<'_> {
             ledger.post(None, Some(endpoint), &settle(api, &month), 1.0);
         }
         not_priced
+    }
+
+    /// A provider's bill for the month where only its sum is wanted and no contract looks at its lines.
+    fn api_total(
+        &self,
+        endpoint: usize,
+        api: &Api<f64>,
+        facts: &ApiFacts,
+        world: &mut PlanWorld,
+        ledger: &mut impl Ledger,
+    ) {
+        let place = &self.plan.endpoints[endpoint];
+        let min_prefix = facts.cache_min_tokens / place.token_factor;
+        let row = facts.rates_of_month[self.month];
+        let factor = price_factor(api.price_change_per_year, self.month as f64);
+        let mut usd = 0.0;
+        for slot in 0..self.requests.len() {
+            let cell = slot * self.plan.endpoints.len() + endpoint;
+            let requests = world.flows[cell];
+            if requests <= 0.0 {
+                continue;
+            }
+            let line = match world.cells[cell].unit_line {
+                Some(line) if line.rates == row => line,
+                _ => self.unit_line(slot, endpoint, api, facts, row),
+            };
+            world.cells[cell].unit_line = Some(line);
+            let (use_case, demand) = (self.use_case(slot), &self.use_cases[slot].demand);
+            let split = split_prompt(place, use_case, demand, requests / SECS_PER_MONTH, min_prefix);
+            usd += requests * (factor * (line.base + line.per_read_token * split.read) + line.fees);
+        }
+        ledger.line(None, Some(endpoint), Line::ApiInput, usd);
+        self.cache_storage(endpoint, facts, world, ledger);
+    }
+
+    /// The line through two requests that differ in what they read from the cache, at the first month's prices.
+    fn unit_line(
+        &self,
+        slot: usize,
+        endpoint: usize,
+        api: &Api<f64>,
+        facts: &ApiFacts,
+        row: Option<usize>,
+    ) -> UnitLine {
+        let first = Month { month: 0, ..*self };
+        let place = &self.plan.endpoints[endpoint];
+        let min_prefix = facts.cache_min_tokens / place.token_factor;
+        let (use_case, demand) = (self.use_case(slot), &self.use_cases[slot].demand);
+        // A stream so thin that it finds nothing, and one so dense that it finds every prefix.
+        let at = |requests: f64| {
+            let split = split_prompt(place, use_case, demand, requests / SECS_PER_MONTH, min_prefix);
+            let unit = first.unit_at(slot, endpoint, api, facts, requests, row);
+            let fees = unit.fees;
+            (split.read, unit.total - fees, fees)
+        };
+        let ((low_read, low, fees), (high_read, high, _)) = (at(0.0), at(1e30));
+        let per_read_token = if high_read > low_read { (high - low) / (high_read - low_read) } else { 0.0 };
+        UnitLine { rates: row, base: low - per_read_token * low_read, per_read_token, fees }
     }
 
     /// Keeping the shared system prompts cached all month, where the provider asks for it.
@@ -346,6 +421,8 @@ impl Month<'_> {
             lasting: api.price_change_per_year == 0.0
                 && !matches!(place.prompt_cache, PromptCache::Derived(_)),
             total: bill.total(),
+            // A failed call pays its part of the fee too.
+            fees: bill.get(Line::Fees) * (1.0 + usage.failed_billed.max(0.0)),
             bill,
             tokens,
             not_priced,

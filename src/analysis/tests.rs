@@ -1,10 +1,13 @@
 //! Whatever a form or a file can hold either is refused with a reason or gives finite answers.
 
 use crate::catalog::Catalog;
+use crate::pricing::{Bill, Line};
+use crate::routing::Serves;
 use crate::scenario::{Scenario, ScenarioDraft, Severity, sample};
 use crate::stats::Estimate::{self, Fixed};
 use crate::stats::quantities::{Path, Quantified as _};
 
+use super::evaluator::{Evaluator, Ledger, Total};
 use super::{break_even, evaluate, forecast};
 
 /// Values that people type by mistake, and a few that no mistake explains.
@@ -119,6 +122,51 @@ fn what_is_wrong_is_said_where_it_is() {
             Err(problems) => {
                 let said = problems.items.iter().any(|problem| problem.path == path);
                 assert!(said, "{what}: nothing is said at {path}, but {problems:#?}");
+            }
+        }
+    }
+}
+
+/// Keeps every line, as the instant answer does.
+#[derive(Default)]
+struct Lines(Bill);
+
+impl Ledger for Lines {
+    fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {
+        self.0.add_scaled(bill, factor);
+    }
+    fn line(&mut self, _: Option<usize>, _: Option<usize>, line: Line, usd: f64) {
+        self.0.add(line, usd);
+    }
+}
+
+#[test]
+fn a_month_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
+    let mut priced = sample::everything();
+    for plan in &mut priced.plans {
+        for endpoint in &mut plan.endpoints {
+            if let Serves::Api(api) = &mut endpoint.serves {
+                api.price_change_per_year = Fixed(-0.2);
+                api.usd_per_call = Fixed(1e-4);
+            }
+        }
+    }
+    let worked = crate::io::presets::load(crate::io::presets::DEFAULT).unwrap();
+    for draft in [worked, priced] {
+        let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
+        let mut evaluator = Evaluator::new(&scenario);
+        evaluator.prepare(scenario.point());
+        for plan in 0..draft.plans.len() {
+            for (month, volume) in [(0, 1.0), (3, 1e-4), (11, 0.3), (11, 40.0)] {
+                let (mut total, mut lines) = (Total::default(), Lines::default());
+                evaluator.month(scenario.point(), plan, month, volume, month == 0, &mut total);
+                evaluator.month(scenario.point(), plan, month, volume, month == 0, &mut lines);
+                let (total, lines) = (total.0, lines.0.total());
+                let name = &draft.plans[plan].id;
+                assert!(
+                    (total - lines).abs() <= 1e-10 * lines.abs(),
+                    "{name}, month {month}: {total} {lines}"
+                );
             }
         }
     }
