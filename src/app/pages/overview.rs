@@ -5,6 +5,7 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 
+use super::sensitivity::histograms_ui;
 use super::words::{why_plan, why_service};
 use crate::analysis::{Forecast, Outcome, PlanOutcome, Severity};
 use crate::app::action::Action;
@@ -115,7 +116,7 @@ fn decision_ui(ui: &mut Ui, outcome: &Outcome, session: &mut Session, view: &Vie
     }
     ui.add_space(space::S);
     let mut grouping = grouping_of(session);
-    heading(ui, "Where it goes", |ui| grouping_ui(ui, &mut grouping));
+    heading(ui, "Where it goes, first month", |ui| grouping_ui(ui, &mut grouping));
     session.picks.insert("grouping".to_owned(), grouping.label().to_owned());
     let rows: Vec<DriverRow<'_>> = outcome
         .plans
@@ -124,6 +125,12 @@ fn decision_ui(ui: &mut Ui, outcome: &Outcome, session: &mut Session, view: &Vie
         .map(|(index, plan)| DriverRow { name: &plan.name, plan: index, bill: &plan.run_rate })
         .collect();
     drivers_ui(ui, &rows, grouping);
+    let room = 30.0 + 90.0 * outcome.plans.len() as f32;
+    if let Some(forecast) = view.forecast.filter(|_| ui.available_height() > room) {
+        ui.add_space(space::S);
+        heading(ui, "How the mean month came out over the draws", |_| {});
+        histograms_ui(ui, forecast.value);
+    }
 }
 
 fn grouping_of(session: &Session) -> Grouping {
@@ -179,27 +186,16 @@ fn plan_ui(
     let at_least = if plan.not_priced.is_empty() { "" } else { "at least " };
     let mean = drawn.map_or(plan.mean_month_usd, |drawn| drawn.mean_month.mean);
     let interval = drawn.map_or_else(String::new, |drawn| {
-        format!("({})", format::usd_range(drawn.mean_month.p5, drawn.mean_month.p95))
+        format!("{} · ", format::usd_range(drawn.mean_month.p5, drawn.mean_month.p95))
     });
     let cost = format!("{at_least}{}", format::usd(mean));
     let cost_room = text_width(ui, &cost, &theme::figure());
-    let interval_room = text_width(ui, &interval, &TextStyle::Small);
-    let name_room = width - 18.0 - cost_room - interval_room - 16.0;
     let name = pos2(rect.left() + 15.0, first);
     let strong = if outcome.cheapest == Some(index) { theme::figure() } else { TextStyle::Body };
+    let name_room = width - 15.0 - cost_room - 10.0;
     text_ui(ui, name, Align2::LEFT_CENTER, &plan.name, &strong, theme.text_strong, name_room);
     let right = pos2(rect.right(), first);
-    text_ui(
-        ui,
-        right,
-        Align2::RIGHT_CENTER,
-        &interval,
-        &TextStyle::Small,
-        theme.text_weak,
-        interval_room + 2.0,
-    );
-    let cost_at = pos2(rect.right() - interval_room - 6.0, first);
-    text_ui(ui, cost_at, Align2::RIGHT_CENTER, &cost, &theme::figure(), theme.text_strong, cost_room + 2.0);
+    text_ui(ui, right, Align2::RIGHT_CENTER, &cost, &theme::figure(), theme.text_strong, cost_room + 2.0);
 
     let bar = Rect::from_min_max(pos2(rect.left() + 15.0, first + 8.0), pos2(rect.right(), first + 22.0));
     let scale = Scale::new(0.0, top, bar.left(), bar.right());
@@ -211,7 +207,7 @@ fn plan_ui(
     ui.painter().line_segment([pos2(bar.left(), y), pos2(bar.right(), y)], Stroke::new(1.0, theme.line));
     interval_bar(ui, bar, scale, values, color);
 
-    let facts = facts(plan, drawn.map(|drawn| drawn.cheapest.share));
+    let facts = format!("{interval}{}", facts(plan, drawn.map(|drawn| drawn.cheapest.share)));
     let third = pos2(rect.left() + 15.0, rect.bottom() - 9.0);
     let grave = gravest(plan);
     let used =
@@ -222,7 +218,7 @@ fn plan_ui(
         let room = rect.right() - at.x;
         text_ui(ui, at, Align2::LEFT_CENTER, &text, &TextStyle::Small, theme.severity(*severity), room);
     }
-    let spoken = format!("{}: {cost} a month {interval}, {facts}", plan.name);
+    let spoken = format!("{}: {cost} a month, {facts}", plan.name);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     let response = response.on_hover_ui(|ui| findings_ui(ui, plan, &facts));
     if response.clicked() {
@@ -240,7 +236,7 @@ fn facts(plan: &PlanOutcome, cheapest: Option<f64>) -> String {
         parts.push(format!("cheapest {}", format::percent(share)));
     }
     parts.push(format!("quality {}", format::significant(plan.quality, 2)));
-    parts.push(format!("{} to answer", format::secs(plan.latency.e2e_secs)));
+    parts.push(format::secs(plan.latency.e2e_secs));
     parts.join(" · ")
 }
 
@@ -260,6 +256,7 @@ fn findings_ui(ui: &mut Ui, plan: &PlanOutcome, facts: &str) {
     ui.set_max_width(420.0);
     ui.label(theme::figure_text(&plan.name));
     ui.label(facts);
+    ui.small("P5–P95 of the mean month · share of draws in which it is the cheapest · quality · time to the whole answer");
     for finding in &plan.findings {
         let sign = severity_sign(finding.severity);
         ui.label(

@@ -1,6 +1,6 @@
 //! The alternatives: plans at the left, the one in hand at the right, from endpoints to the costs people forget.
 
-use eframe::egui::{Align2, Label, RichText, ScrollArea, TextStyle, Ui, pos2, vec2};
+use eframe::egui::{Align, Align2, Label, Layout, RichText, ScrollArea, TextStyle, Ui, pos2, vec2};
 
 use super::workload::free_id;
 use super::{endpoint, router};
@@ -457,7 +457,7 @@ fn costs_ui(ui: &mut Ui, form: &Form<'_>, plan: &mut Plan<Estimate>, outcome: Op
     {
         ui.horizontal(|ui| {
             let usd = total(line).map_or_else(|| format::NO_NUMBER.to_owned(), format::usd);
-            ui.label(line.label());
+            name_cell(ui, line, 18.0);
             ui.label(theme::figure_text(format!("{usd} a month")));
             ui.label(RichText::new(why).small().color(theme.text_weak));
         });
@@ -478,6 +478,16 @@ fn costs_ui(ui: &mut Ui, form: &Form<'_>, plan: &mut Plan<Estimate>, outcome: Op
             }),
         ],
     );
+}
+
+/// The name of a cost line in a column of its own, so that amounts line up.
+fn name_cell(ui: &mut Ui, line: Line, indent: f32) {
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(vec2(230.0 + indent, 22.0), layout, |ui| {
+        ui.set_min_width(230.0 + indent);
+        ui.add_space(indent);
+        ui.label(line.label());
+    });
 }
 
 /// One cost line: money and people side by side, folded to its sum.
@@ -504,7 +514,7 @@ fn item_ui(
     let state = eframe::egui::collapsing_header::CollapsingState::load_with_default_open(ui.ctx(), id, false);
     state
         .show_header(ui, |ui| {
-            ui.label(line.label());
+            name_cell(ui, line, 0.0);
             ui.label(theme::figure_text(sum));
             let fte = item.fte.point();
             if fte > 0.0 {

@@ -156,7 +156,7 @@ fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan
 }
 
 /// The mean month of each plan over the draws, on one scale.
-fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
+pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
     let theme = Theme::of(ui.ctx());
     let low = forecast.plans.iter().map(|plan| plan.histogram_low).fold(f64::INFINITY, f64::min);
     let high = forecast.plans.iter().map(|plan| plan.histogram_high).fold(f64::NEG_INFINITY, f64::max);

@@ -1,6 +1,6 @@
 //! Numbers that answer: large, with unit and interval, and a way to their formula.
 
-use eframe::egui::{Button, Frame, Label, Margin, Response, RichText, Ui};
+use eframe::egui::{Align, Button, Frame, Label, Layout, Margin, Response, RichText, Ui, vec2};
 
 use super::number::name;
 use crate::analysis::Severity;
@@ -85,19 +85,23 @@ pub fn stale_badge(ui: &mut Ui, stale: bool) {
 /// The explanation of a number, for the inspector.
 pub fn why_ui(ui: &mut Ui, why: &Why) {
     let theme = Theme::of(ui.ctx());
-    ui.label(section_text(&why.title));
+    ui.add(Label::new(section_text(&why.title)).wrap());
     ui.label(figure_text(&why.value).size(17.0).color(theme.text_strong));
     for line in &why.formula {
         ui.add(Label::new(RichText::new(line).color(theme.text)).wrap().selectable(true));
     }
     ui.add_space(space::XS);
-    eframe::egui::Grid::new("why inputs").num_columns(2).spacing([space::M, 2.0]).show(ui, |ui| {
-        for (input, value) in &why.inputs {
-            ui.label(RichText::new(input).small().color(theme.text_weak));
-            ui.label(RichText::new(value).small());
-            ui.end_row();
-        }
-    });
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for (input, value) in &why.inputs {
+        ui.horizontal(|ui| {
+            let room = 0.62 * ui.available_width();
+            ui.allocate_ui_with_layout(vec2(room, 16.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_min_width(room);
+                ui.add(Label::new(RichText::new(input).small().color(theme.text_weak)).truncate());
+            });
+            ui.add(Label::new(RichText::new(value).small()).truncate()).on_hover_text(value);
+        });
+    }
     if !why.source.is_empty() {
         ui.add(Label::new(RichText::new(&why.source).small().color(theme.text_weak)).wrap());
     }
