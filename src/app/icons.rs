@@ -80,8 +80,8 @@ pub fn paint(painter: &Painter, centre: Pos2, icon: Icon, colour: Color32) {
         Icon::Up | Icon::Down => {
             let side = if icon == Icon::Up { 1.0 } else { -1.0 };
             painter.line_segment([at(0.0, -5.0), at(0.0, 5.0)], stroke);
-            painter.line_segment([at(-4.0, side * -1.0), at(0.0, side * -5.0)], stroke);
-            painter.line_segment([at(4.0, side * -1.0), at(0.0, side * -5.0)], stroke);
+            painter.line_segment([at(-4.0, -side), at(0.0, side * -5.0)], stroke);
+            painter.line_segment([at(4.0, -side), at(0.0, side * -5.0)], stroke);
         }
         Icon::Close => {
             painter.line_segment([at(-4.0, -4.0), at(4.0, 4.0)], stroke);

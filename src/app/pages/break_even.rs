@@ -50,7 +50,7 @@ fn answer(break_even: &BreakEven) -> String {
     let today = break_even.today;
     let decisive = || break_even.crossings.iter().filter(|crossing| crossing.decisive);
     let above = decisive().find(|crossing| crossing.tokens_per_day > today);
-    let below = decisive().filter(|crossing| crossing.tokens_per_day <= today).last();
+    let below = decisive().rfind(|crossing| crossing.tokens_per_day <= today);
     let here = format::tokens_per_day(today);
     match (above, below) {
         (Some(next), _) => format!(

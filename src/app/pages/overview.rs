@@ -116,7 +116,7 @@ fn decision_ui(ui: &mut Ui, outcome: &Outcome, session: &mut Session, view: &Vie
     }
     ui.add_space(space::S);
     let mut grouping = grouping_of(session);
-    heading(ui, "Where it goes, first month", |ui| grouping_ui(ui, &mut grouping));
+    heading(ui, "Where it goes", |ui| grouping_ui(ui, &mut grouping));
     session.picks.insert("grouping".to_owned(), grouping.label().to_owned());
     let rows: Vec<DriverRow<'_>> = outcome
         .plans

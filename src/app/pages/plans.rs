@@ -350,7 +350,7 @@ fn findings_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>) {
     let theme = Theme::of(ui.ctx());
     let Some(plan) = outcome else { return };
     if !plan.not_priced.is_empty() {
-        let text = format!("⚠ At least this much: no price is known for {}", plan.not_priced.join(", "));
+        let text = format!("▲ At least this much: no price is known for {}", plan.not_priced.join(", "));
         ui.add(Label::new(RichText::new(text).color(theme.warning)).wrap());
     }
     for finding in &plan.findings {
@@ -374,7 +374,7 @@ fn caches_ui(ui: &mut Ui, form: &Form<'_>, plan: &mut Plan<Estimate>) {
                     "exact",
                     "Exact: same request, same answer",
                     &mut plan.caches.exact,
-                    || ResponseCache::exact(),
+                    ResponseCache::exact,
                 );
             }),
             Box::new(|ui: &mut Ui| {

@@ -90,7 +90,7 @@ pub fn forget(router: &mut Router<Estimate>, gone: &str, left: &[Endpoint<Estima
         }
         _ => {}
     }
-    if endpoints(router).iter().any(|id| *id == gone) || endpoints(router).is_empty() {
+    if endpoints(router).contains(&gone) || endpoints(router).is_empty() {
         *router = Router::Single(first.id.clone());
     }
 }
@@ -201,7 +201,7 @@ fn split_ui(ui: &mut Ui, form: &Form<'_>, split: &mut Split<Estimate>, names: &[
     ui.horizontal(|ui| {
         let even = (sum - 1.0).abs() < 1e-6;
         let color = if even { theme.text_weak } else { theme.warning };
-        let sign = if even { "" } else { "⚠ " };
+        let sign = if even { "" } else { "▲ " };
         ui.label(
             RichText::new(format!("{sign}The shares add up to {}", format::percent(sum)))
                 .small()

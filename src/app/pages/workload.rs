@@ -305,7 +305,7 @@ fn trace_ui(ui: &mut Ui, id: &str, view: &View<'_>, out: &mut Outbox) {
         ],
     );
     for note in &fit.notes {
-        ui.add(Label::new(RichText::new(format!("⚠ {note}")).small().color(theme.text_weak)).wrap());
+        ui.add(Label::new(RichText::new(format!("• {note}")).small().color(theme.text_weak)).wrap());
     }
 }
 

@@ -59,7 +59,7 @@ pub fn cdf_ui(ui: &mut Ui, title: &str, lengths: &LengthFit) {
         ui.painter()
             .line_segment([pos2(x, field.top()), pos2(x, field.bottom())], Stroke::new(1.0, theme.line));
         let label = format::tick(10f64.powf(decade), 0.0);
-        let at = pos2(x, field.bottom() + 2.0);
+        let at = pos2(x.min(field.right() - 12.0), field.bottom() + 2.0);
         text_ui(ui, at, Align2::CENTER_TOP, &label, &TextStyle::Small, theme.text_weak, 40.0);
         decade += 1.0;
     }

@@ -92,6 +92,7 @@ pub fn why_ui(ui: &mut Ui, why: &Why) {
     }
     ui.add_space(space::XS);
     ui.spacing_mut().item_spacing.y = 2.0;
+    ui.spacing_mut().interact_size.y = 17.0;
     for (input, value) in &why.inputs {
         ui.horizontal(|ui| {
             let room = 0.62 * ui.available_width();

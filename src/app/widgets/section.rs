@@ -24,8 +24,11 @@ pub fn heading(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
     });
 }
 
+/// What is drawn in a column.
+pub type Cell<'a> = Box<dyn FnOnce(&mut Ui) + 'a>;
+
 /// Lays cells out in as many columns as fit, each at least `least` points wide; fills column by column.
-pub fn columns(ui: &mut Ui, least: f32, mut cells: Vec<Box<dyn FnOnce(&mut Ui) + '_>>) {
+pub fn columns(ui: &mut Ui, least: f32, mut cells: Vec<Cell<'_>>) {
     let gap = space::L;
     let width = ui.available_width();
     let count = (((width + gap) / (least + gap)).floor() as usize).clamp(1, 4).min(cells.len().max(1));
