@@ -3,7 +3,7 @@
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{
     self, Align, Align2, Area, Button, Context, CornerRadius, Frame, Label, Layout, Margin, Order, Panel,
-    Popup, PopupCloseBehavior, Rect, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
+    Popup, PopupCloseBehavior, Rect, Response, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, pos2, vec2,
 };
 
 use super::action::{Action, Group, ThemeChoice};
@@ -71,9 +71,7 @@ impl App {
                 .desired_width(f32::INFINITY)
                 .margin(vec2(8.0, 5.0));
             let response = ui.add(edit);
-            response.widget_info(|| {
-                egui::WidgetInfo::text_edit(true, "", &self.document.draft.name, "Name of the scenario")
-            });
+            name_field(&response, &self.document.draft.name, "Name of the scenario");
             if let Some(path) = self.document.path() {
                 ui.add(
                     Label::new(RichText::new(path.display().to_string()).small().color(theme.text_weak))
@@ -357,6 +355,15 @@ impl App {
             theme.on_accent,
         );
     }
+}
+
+/// Gives a text field the name by which it is read aloud and found in tests.
+pub(super) fn name_field(response: &Response, text: &str, name: &str) {
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(true, text, text, "");
+        info.label = Some(name.to_owned());
+        info
+    });
 }
 
 /// A menu with a field or with text to read, which a click inside must not close.

@@ -6,6 +6,7 @@ use eframe::egui::{
 
 use super::App;
 use super::action::{Action, Group};
+use super::chrome::name_field;
 use super::files::{Answer, Purpose};
 use super::recovery::{self, Found};
 use super::theme::{self, Theme, space};
@@ -255,7 +256,7 @@ fn path_ui(ui: &mut egui::Ui, theme: &Theme, purpose: &Purpose, text: &mut Strin
         .wrap(),
     );
     let response = ui.add(TextEdit::singleline(text).desired_width(f32::INFINITY).margin(vec2(8.0, 6.0)));
-    response.widget_info(|| egui::WidgetInfo::text_edit(true, "", text.as_str(), "Path"));
+    name_field(&response, text, "Path");
     if ui.memory(|memory| memory.focused().is_none()) {
         response.request_focus();
     }

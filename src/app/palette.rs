@@ -6,6 +6,7 @@ use eframe::egui::{
 };
 
 use super::action::{self, Action, Verb};
+use super::chrome::name_field;
 use super::theme::{self, Theme, space};
 use crate::scenario::ScenarioDraft;
 
@@ -92,8 +93,7 @@ impl Palette {
                     .desired_width(f32::INFINITY)
                     .margin(vec2(10.0, 7.0));
                 let response = ui.add(edit);
-                response
-                    .widget_info(|| egui::WidgetInfo::text_edit(true, "", &self.query, "Search or command"));
+                name_field(&response, &self.query, "Search for a command");
                 if self.just_opened {
                     response.request_focus();
                 }

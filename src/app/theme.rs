@@ -460,4 +460,35 @@ mod tests {
             }
         }
     }
+
+    /// Characters beyond ASCII in the sources below a folder, comments left out.
+    fn signs(folder: &std::path::Path, found: &mut std::collections::BTreeSet<char>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                signs(&path, found);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+                let code = code.filter(|line| !line.trim_start().starts_with("//"));
+                found.extend(code.flat_map(str::chars).filter(|letter| !letter.is_ascii()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_sign_that_the_program_writes_is_in_the_fonts_of_the_window() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = std::collections::BTreeSet::new();
+        for folder in ["app", "report", "unit", "analysis", "scenario", "pricing", "serving", "workload"] {
+            signs(&root.join("src").join(folder), &mut found);
+        }
+        signs(&root.join("presets"), &mut found);
+        assert!(found.contains(&'–'), "the search must find something");
+        let mut fonts = egui::epaint::text::Fonts::new(egui::epaint::TextOptions::default(), fonts());
+        let mut view = fonts.with_pixels_per_point(1.0);
+        for font in [FontId::new(13.0, FontFamily::Proportional), FontId::new(13.0, bold())] {
+            let missing: Vec<char> = found.iter().copied().filter(|c| !view.has_glyph(&font, *c)).collect();
+            assert!(missing.is_empty(), "{missing:?} in {:?}", font.family);
+        }
+    }
 }
