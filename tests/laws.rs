@@ -302,3 +302,35 @@ fn the_tornado_lists_every_uncertain_quantity_with_the_widest_swing_first() {
     assert!(tornado.rows.windows(2).all(|pair| swing(&pair[0]) >= swing(&pair[1])));
     assert!(swing(&tornado.rows[0]) > 0.0);
 }
+
+#[test]
+fn misrouting_costs_quality_only_where_requests_are_hard() {
+    let quality = |hard: f64| {
+        let mut plan = bare(Plan::single("tiered", "Tiered", priced("small", 1.0, 4.0)));
+        plan.endpoints.push(priced("large", 2.0, 8.0));
+        let mut split = Split::new(&[("small", 0.7), ("large", 0.3)]);
+        split.misroute_share = Fixed(0.1);
+        split.misroute_quality_loss = Fixed(0.5);
+        plan.router = Router::Split(split);
+        let mut use_case = plain(1000.0, 500.0, 200.0);
+        use_case.hard_share = Fixed(hard);
+        evaluate(&checked(&draft(vec![use_case], vec![plan]))).plans[0].quality
+    };
+    assert!((quality(0.0) - quality(0.4) - 0.1 * 0.4 * 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn a_rate_limit_below_the_busiest_hour_is_no_answer_and_one_above_it_is() {
+    let errors = |limit: f64| {
+        let mut plan = bare(Plan::single("buy", "Buy", priced("api", 1.0, 4.0)));
+        if let Serves::Api(api) = &mut plan.endpoints[0].serves {
+            api.limit_tokens_per_min = Some(Fixed(limit));
+        }
+        let mut use_case = plain(HOURS_PER_MONTH * 60.0, 500.0, 200.0);
+        use_case.profile = Profile::Flat;
+        let outcome = evaluate(&checked(&draft(vec![use_case], vec![plan])));
+        outcome.plans[0].findings.iter().filter(|finding| finding.message.contains("a minute")).count()
+    };
+    // One request of 700 tokens a minute.
+    assert_eq!((errors(699.0), errors(701.0)), (1, 0));
+}

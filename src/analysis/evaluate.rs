@@ -3,20 +3,17 @@
 use crate::pricing::{Bill, Line};
 use crate::routing::{Router, Serves};
 use crate::scenario::{EndpointFacts, Scenario};
-use crate::serving::{Load, ttft};
 use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK};
 
 use super::evaluator::{Evaluator, Ledger, MonthFlow, PlanWorld, tokens_per_request};
 use super::findings;
+use super::latency::{self, UseCaseLatency};
 use super::results::{
-    DeploymentOutcome, EndpointOutcome, Header, Latency, MonthOutcome, Outcome, PlanOutcome, UseCaseOutcome,
+    DeploymentOutcome, EndpointOutcome, Header, MonthOutcome, Outcome, PlanOutcome, UseCaseOutcome,
 };
 
 /// Weeks in a planning month.
 const WEEKS_PER_MONTH: f64 = HOURS_PER_MONTH / HOURS_PER_WEEK as f64;
-
-/// Coefficient of variation of a call's time on a replica: answers differ in length about as much as exponentials.
-const SERVICE_CV: f64 = 1.0;
 
 /// The bill by line, by use case and by endpoint.
 struct Detail {
@@ -133,6 +130,9 @@ fn plan_outcome(scenario: &Scenario, evaluator: &mut Evaluator<'_>, plan: usize)
     };
     let flow = evaluator.month(state, plan, 0, 1.0, false, &mut detail);
     allocate(evaluator, &mut detail);
+    let latencies: Vec<UseCaseLatency> = (0..scenario.facts().use_cases.len())
+        .map(|slot| latency::of_use_case(scenario, evaluator, plan, slot))
+        .collect();
     let draft = &scenario.draft().plans[plan];
     let endpoints = endpoints(scenario, evaluator, plan, &detail);
     let mut outcome = PlanOutcome {
@@ -143,13 +143,13 @@ fn plan_outcome(scenario: &Scenario, evaluator: &mut Evaluator<'_>, plan: usize)
         run_rate: detail.total,
         by_use_case: detail.by_use_case,
         quality: quality(scenario, evaluator, plan, &flow),
-        latency: latency(scenario, evaluator, plan, &endpoints),
+        latency: latency::of_plan(&latencies),
         endpoints,
         cache_hit_share: flow.cache_hit_share,
         not_priced: if not_priced { not_priced_names(scenario, plan) } else { Vec::new() },
         findings: Vec::new(),
     };
-    outcome.findings = findings::of_plan(scenario, plan, &outcome, &evaluator.plans[plan], served);
+    outcome.findings = findings::of_plan(scenario, plan, &outcome, evaluator, &latencies, served);
     outcome
 }
 
@@ -327,7 +327,9 @@ fn quality(scenario: &Scenario, evaluator: &Evaluator<'_>, plan: usize, flow: &M
             mine = answered / flowing;
         }
         if let Router::Split(split) = router {
-            mine -= split.misroute_share * split.misroute_quality_loss;
+            let hard =
+                scenario.point().workload.use_cases[scenario.facts().use_cases[slot].position].hard_share;
+            mine -= split.misroute_share * hard * split.misroute_quality_loss;
         }
         sum += use_case.requests * mine.max(0.0);
         requests += use_case.requests;
@@ -339,72 +341,6 @@ fn quality(scenario: &Scenario, evaluator: &Evaluator<'_>, plan: usize, flow: &M
         .map(|cache| cache.false_hit_share)
         .fold(0.0, f64::max);
     answered * (1.0 - flow.cache_hit_share * false_hits)
-}
-
-/// Latency in the busiest hour, weighted by calls over the endpoints.
-fn latency(
-    scenario: &Scenario,
-    evaluator: &Evaluator<'_>,
-    plan: usize,
-    endpoints: &[EndpointOutcome],
-) -> Latency {
-    let state = scenario.point();
-    let world = &evaluator.plans[plan];
-    let mut sum = Latency::default();
-    let mut calls = 0.0;
-    for (position, endpoint) in endpoints.iter().enumerate() {
-        if endpoint.calls <= 0.0 {
-            continue;
-        }
-        let output = endpoint.output_tokens / endpoint.calls;
-        let (first, each) = match &state.plans[plan].endpoints[position].serves {
-            Serves::Api(api) => (api.ttft_secs, 1.0 / api.output_tokens_per_sec),
-            Serves::SelfHosted(_) => own_latency(scenario, evaluator, world, position),
-        };
-        calls += endpoint.calls;
-        sum.ttft_secs += endpoint.calls * first;
-        sum.tpot_secs += endpoint.calls * each;
-        sum.e2e_secs += endpoint.calls * (first + each * (output - 1.0).max(0.0));
-    }
-    if calls > 0.0 {
-        sum.ttft_secs /= calls;
-        sum.tpot_secs /= calls;
-        sum.e2e_secs /= calls;
-    }
-    sum
-}
-
-/// Mean TTFT and time per output token of a deployment in its busiest hour; an overloaded one queues without bound
-/// and shows an hour.
-fn own_latency(
-    scenario: &Scenario,
-    evaluator: &Evaluator<'_>,
-    world: &PlanWorld,
-    position: usize,
-) -> (f64, f64) {
-    const OVERLOADED_SECS: f64 = 3600.0;
-    let count = world.memory.len();
-    let (mut first, mut each, mut calls) = (0.0, 0.0, 0.0);
-    for (slot, facts) in scenario.facts().use_cases.iter().enumerate() {
-        let cell = &world.cells[slot * count + position];
-        let mine = world.flows[slot * count + position] * evaluator.use_cases[slot].demand.calls;
-        let (Some(steady), Some(week)) = (&cell.steady, &world.weeks[position]) else { continue };
-        if mine <= 0.0 {
-            continue;
-        }
-        let cv = scenario.point().workload.use_cases[facts.position].burstiness_cv;
-        let load = Load {
-            calls_per_sec: week.peak_utilisation * week.peak_replicas * steady.calls_per_sec,
-            replicas: week.peak_replicas,
-            arrival_cv: cv,
-            service_cv: SERVICE_CV,
-        };
-        let wait = ttft(steady, &load).map_or(OVERLOADED_SECS, |ttft| ttft.mean_secs);
-        first += mine * wait;
-        each += mine * steady.tpot_secs;
-        calls += mine;
-    }
-    if calls > 0.0 { (first / calls, each / calls) } else { (0.0, 0.0) }
 }
 
 fn not_priced_names(scenario: &Scenario, plan: usize) -> Vec<String> {

@@ -7,6 +7,7 @@ mod breakeven;
 mod evaluate;
 mod evaluator;
 mod findings;
+mod latency;
 mod montecarlo;
 mod month;
 pub mod results;

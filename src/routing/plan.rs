@@ -94,7 +94,7 @@ quantified! {
         pub classifier_secs: Q,
         /// Share of requests that are sent to the wrong tier, 0..=1.
         pub misroute_share: Q,
-        /// Quality lost by a misrouted request, 0..=1.
+        /// Quality lost by a hard request (see `hard_share` of the use case) that is misrouted, 0..=1.
         pub misroute_quality_loss: Q,
     }
 
