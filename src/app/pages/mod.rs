@@ -9,6 +9,7 @@ pub mod overview;
 pub mod plans;
 pub mod router;
 pub mod sensitivity;
+pub mod settings;
 pub mod words;
 pub mod workload;
 

@@ -210,14 +210,15 @@ fn plan_ui(
     let facts = format!("{interval}{}", facts(plan, drawn.map(|drawn| drawn.cheapest.share)));
     let third = pos2(rect.left() + 15.0, rect.bottom() - 9.0);
     let grave = gravest(plan);
-    let used =
-        text_ui(ui, third, Align2::LEFT_CENTER, &facts, &TextStyle::Small, theme.text_weak, width - 20.0);
+    let mut from = third;
     if let Some((severity, words)) = &grave {
-        let text = format!("{} {words}", severity_sign(*severity));
-        let at = pos2(used.right() + 10.0, third.y);
-        let room = rect.right() - at.x;
-        text_ui(ui, at, Align2::LEFT_CENTER, &text, &TextStyle::Small, theme.severity(*severity), room);
+        let text = format!("{} {words} · ", severity_sign(*severity));
+        let room = rect.right() - from.x;
+        let color = theme.severity(*severity);
+        from.x = text_ui(ui, from, Align2::LEFT_CENTER, &text, &TextStyle::Small, color, room).right();
     }
+    let room = rect.right() - from.x;
+    text_ui(ui, from, Align2::LEFT_CENTER, &facts, &TextStyle::Small, theme.text_weak, room);
     let spoken = format!("{}: {cost} a month, {facts}", plan.name);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     let response = response.on_hover_ui(|ui| findings_ui(ui, plan, &facts));

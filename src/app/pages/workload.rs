@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align2, Button, Label, RichText, ScrollArea, TextEdit, TextStyle, Ui, pos2, vec2};
 
+use super::settings;
 use crate::app::action::Action;
 use crate::app::plots::cdf::cdf_ui;
 use crate::app::plots::paint::text_ui;
@@ -40,6 +41,10 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &
         });
         let selected = selected(draft, session);
         ui.vertical(|ui| {
+            if whole_scenario(session) {
+                settings::ui(ui, draft, view);
+                return;
+            }
             let Some(use_case) = selected.and_then(|index| draft.workload.use_cases.get_mut(index)) else {
                 empty_state(ui, "A workload is made of use cases: add the first one at the left", "");
                 return;
@@ -83,6 +88,11 @@ fn output_per_request(demand: &Demand) -> f64 {
     demand.output_per_call() * demand.calls
 }
 
+/// Whether what belongs to all use cases is in hand.
+fn whole_scenario(session: &Session) -> bool {
+    session.picks.get("workload").is_some_and(|picked| picked == "scenario")
+}
+
 /// Position of the use case in hand: the one that was picked, else the first.
 fn selected(draft: &ScenarioDraft, session: &Session) -> Option<usize> {
     let cases = &draft.workload.use_cases;
@@ -93,7 +103,16 @@ fn selected(draft: &ScenarioDraft, session: &Session) -> Option<usize> {
 
 fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session) {
     let theme = Theme::of(ui.ctx());
-    let chosen = selected(draft, session);
+    let row = list_row(ui, "Scenario and settings", whole_scenario(session), 26.0);
+    let at = pos2(row.rect.left() + 10.0, row.rect.center().y);
+    let room = row.rect.width() - 14.0;
+    text_ui(ui, at, Align2::LEFT_CENTER, "Scenario and settings", &TextStyle::Body, theme.text_strong, room);
+    if row.clicked() {
+        session.picks.insert("workload".to_owned(), "scenario".to_owned());
+    }
+    ui.add_space(space::S);
+    ui.label(RichText::new("Use cases").small().color(theme.text_weak));
+    let chosen = if whole_scenario(session) { None } else { selected(draft, session) };
     for (index, use_case) in draft.workload.use_cases.iter_mut().enumerate() {
         ui.push_id(&use_case.id, |ui| {
             ui.horizontal(|ui| {
@@ -107,6 +126,7 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session) {
                 let room = row.rect.width() - 14.0;
                 text_ui(ui, at, Align2::LEFT_CENTER, &use_case.name, &TextStyle::Body, color, room);
                 if row.on_hover_text(&use_case.name).clicked() {
+                    session.picks.remove("workload");
                     session.use_case = Some(use_case.id.clone());
                 }
             });
@@ -132,6 +152,7 @@ fn add(draft: &mut ScenarioDraft, session: &mut Session) {
     let id = free_id("use-case", |id| draft.workload.use_cases.iter().any(|use_case| use_case.id == id));
     let name = format!("Use case {}", draft.workload.use_cases.len() + 1);
     draft.workload.use_cases.push(UseCase::new(&id, &name));
+    session.picks.remove("workload");
     session.use_case = Some(id);
 }
 

@@ -7,7 +7,7 @@ use egui_plot::{
 };
 
 use super::axis;
-use crate::analysis::{BreakEven, Crossing};
+use crate::analysis::{BreakEven, Crossing, Curve};
 use crate::app::theme::Theme;
 use crate::unit::format;
 
@@ -84,8 +84,9 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
             milestones_ui(plot, &theme);
             curves_ui(plot, break_even, &volumes, &theme);
             today_ui(plot, break_even.today, &theme);
-            crossings_ui(plot, break_even, how.all_crossings, &theme);
-            names_ui(plot, break_even, &volumes, &theme);
+            let names = name_places(plot, break_even, volumes.len());
+            crossings_ui(plot, break_even, how.all_crossings, &names, &theme);
+            names_ui(plot, break_even, &names, &theme);
         });
 }
 
@@ -159,8 +160,10 @@ fn today_ui(plot: &mut PlotUi<'_>, today: f64, theme: &Theme) {
     plot.text(Text::new("", PlotPoint::new(x, bounds.min()[1]), text).anchor(anchor).allow_hover(false));
 }
 
-fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme: &Theme) {
+fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, names: &[f64], theme: &Theme) {
     let bounds = plot.plot_bounds();
+    let line = line_height(plot);
+    let middle = (bounds.min()[0] + bounds.max()[0]) / 2.0;
     let mut last_labelled = f64::NEG_INFINITY;
     for crossing in break_even.crossings.iter().filter(|crossing| all || crossing.decisive) {
         let at = [axis::log(crossing.tokens_per_day), axis::log(crossing.usd_per_month)];
@@ -188,31 +191,44 @@ fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme:
             .strong()
             .color(theme.text_strong)
             .background_color(theme.surface.gamma_multiply(0.8));
-        let above = PlotPoint::new(at[0], at[1] + 0.03 * (bounds.max()[1] - bounds.min()[1]));
-        plot.text(Text::new("", above, text).anchor(Align2::RIGHT_BOTTOM).allow_hover(false));
+        // Above the point, or below it where the name of a plan is in the way.
+        let covered = at[0] > middle && names.iter().any(|name| (name - at[1] - line).abs() < 1.2 * line);
+        let (shift, anchor) = if covered { (-0.4, Align2::RIGHT_TOP) } else { (0.4, Align2::RIGHT_BOTTOM) };
+        let place = PlotPoint::new(at[0], at[1] + shift * line);
+        plot.text(Text::new("", place, text).anchor(anchor).allow_hover(false));
     }
 }
 
-/// The name of each plan at the right end of its curve.
-fn names_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], theme: &Theme) {
+/// The height of a line of text, in units of the cost axis.
+fn line_height(plot: &PlotUi<'_>) -> f64 {
     let bounds = plot.plot_bounds();
     let height = f64::from(plot.transform().frame().height()).max(1.0);
-    let line = 15.0 * (bounds.max()[1] - bounds.min()[1]) / height;
-    let at = (0.985 * volumes.len() as f64) as usize;
-    let ends: Vec<f64> = break_even
-        .plans
-        .iter()
-        .map(|plan| axis::log(plan.usd.get(at).or(plan.usd.last()).copied().unwrap_or(1.0)) + 0.6 * line)
-        .collect();
-    let placed =
-        axis::spread_apart(&ends, line, (bounds.min()[1] + 1.5 * line, bounds.max()[1] - 0.6 * line));
-    for (index, (plan, y)) in break_even.plans.iter().zip(placed).enumerate() {
+    15.0 * (bounds.max()[1] - bounds.min()[1]) / height
+}
+
+/// Where the names stand on the cost axis: at the right ends of the curves, out of each other's way.
+fn name_places(plot: &PlotUi<'_>, break_even: &BreakEven, volumes: usize) -> Vec<f64> {
+    let bounds = plot.plot_bounds();
+    let line = line_height(plot);
+    let at = (NAMED_AT * volumes as f64) as usize;
+    let end = |plan: &Curve| plan.usd.get(at).or(plan.usd.last()).copied().unwrap_or(1.0);
+    let ends: Vec<f64> = break_even.plans.iter().map(|plan| axis::log(end(plan)) + 0.6 * line).collect();
+    axis::spread_apart(&ends, line, (bounds.min()[1] + 1.5 * line, bounds.max()[1] - 0.6 * line))
+}
+
+/// Where along the curves their names are anchored, as a share of the width.
+const NAMED_AT: f64 = 0.985;
+
+/// The name of each plan at the right end of its curve.
+fn names_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, places: &[f64], theme: &Theme) {
+    let bounds = plot.plot_bounds();
+    for (index, (plan, y)) in break_even.plans.iter().zip(places).enumerate() {
         let text = RichText::new(&plan.name)
             .small()
             .strong()
             .color(theme.plan(index))
             .background_color(theme.surface.gamma_multiply(0.8));
-        let end = PlotPoint::new(bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]), y);
+        let end = PlotPoint::new(bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]), *y);
         plot.text(Text::new("", end, text).anchor(Align2::RIGHT_CENTER).allow_hover(false));
     }
 }

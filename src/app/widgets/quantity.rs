@@ -14,8 +14,11 @@ use crate::scenario::labels::FieldInfo;
 use crate::stats::{Estimate, Family};
 use crate::unit::format::Unit;
 
+/// Share of the probability that the small curve shows; what is beyond is tail.
+const TAIL: f64 = 0.985;
+
 /// Points of the small curve.
-const CURVE_POINTS: usize = 64;
+const CURVE_POINTS: usize = 160;
 
 /// Draws the editor; the response is the slider's.
 pub(super) fn quantity_ui(
@@ -230,7 +233,10 @@ fn curve_ui(ui: &mut Ui, info: &FieldInfo, value: &mut Estimate, height: f32) {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let range_id = ui.scope_id().with("curve range");
-    let points = value.curve(CURVE_POINTS);
+    let mut points = value.curve(CURVE_POINTS);
+    // A long tail would leave no room for the part that matters.
+    let tail = value.quantile(TAIL);
+    points.retain(|point| point.0 <= tail);
     let held = ui.data(|data| data.get_temp::<(f64, f64)>(range_id));
     let marks = handles(value);
     let natural = natural_range(&points, &marks);
