@@ -235,10 +235,10 @@ fn curve_ui(ui: &mut Ui, info: &FieldInfo, value: &mut Estimate, height: f32) {
     let range_id = ui.scope_id().with("curve range");
     let mut points = value.curve(CURVE_POINTS);
     // A long tail would leave no room for the part that matters.
-    let tail = value.quantile(TAIL);
+    let marks = handles(value);
+    let tail = marks.iter().fold(value.quantile(TAIL), |tail, mark| tail.max(mark.1));
     points.retain(|point| point.0 <= tail);
     let held = ui.data(|data| data.get_temp::<(f64, f64)>(range_id));
-    let marks = handles(value);
     let natural = natural_range(&points, &marks);
     let (low, high) = held.unwrap_or(natural);
     let scale = Scale::new(low, high, rect.left() + 4.0, rect.right() - 4.0);
