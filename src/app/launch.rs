@@ -61,7 +61,10 @@ pub fn run(options: &AppOptions) -> Result<(), AppError> {
             Ok(()) => return Ok(()),
             Err(eframe::Error::Wgpu(error)) => attempts.push(format!("{backends:?}: {error}")),
             Err(eframe::Error::WinitEventLoop(error)) => {
-                return Err(AppError::NoDisplay { reason: error.to_string() });
+                // What comes before names a line of a library.
+                let text = error.to_string();
+                let reason = text.rsplit(": ").next().unwrap_or(&text).trim_end_matches(')').to_owned();
+                return Err(AppError::NoDisplay { reason });
             }
             Err(error) => return Err(AppError::Window(error.to_string())),
         }

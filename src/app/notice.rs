@@ -87,22 +87,20 @@ fn notice_ui(ui: &mut egui::Ui, notice: &Notice, theme: &Theme) -> bool {
             ui.set_width(340.0);
             ui.horizontal_top(|ui| {
                 ui.label(RichText::new(theme::severity_sign(notice.severity)).color(colour));
-                let closed = ui
-                    .with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
-                        let response = icon_button(ui, theme, Icon::Close, "Close the notice", true);
-                        ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
-                            ui.add(Label::new(RichText::new(&notice.text).color(theme.text_strong)).wrap());
-                            if !notice.details.is_empty() {
-                                ui.add(
-                                    Label::new(RichText::new(&notice.details).small().color(theme.text_weak))
-                                        .wrap(),
-                                );
-                            }
-                        });
-                        response.clicked()
-                    })
-                    .inner;
-                closed
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
+                    let response = icon_button(ui, theme, Icon::Close, "Close the notice", true);
+                    ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
+                        ui.add(Label::new(RichText::new(&notice.text).color(theme.text_strong)).wrap());
+                        if !notice.details.is_empty() {
+                            ui.add(
+                                Label::new(RichText::new(&notice.details).small().color(theme.text_weak))
+                                    .wrap(),
+                            );
+                        }
+                    });
+                    response.clicked()
+                })
+                .inner
             })
             .inner
         })

@@ -121,8 +121,8 @@ impl Prefs {
             if value.is_finite() { value.clamp(low, high) } else { usual }
         };
         self.zoom = sane(self.zoom, *ZOOM.start(), *ZOOM.end(), usual.zoom);
-        for axis in 0..2 {
-            self.window[axis] = sane(self.window[axis], WINDOW_MIN[axis], 16_384.0, usual.window[axis]);
+        for ((size, least), usual) in self.window.iter_mut().zip(WINDOW_MIN).zip(usual.window) {
+            *size = sane(*size, least, 16_384.0, usual);
         }
         self.navigation_width = sane(self.navigation_width, 120.0, 400.0, usual.navigation_width);
         self.inspector_width = sane(self.inspector_width, 264.0, 640.0, usual.inspector_width);
