@@ -236,8 +236,8 @@ impl App {
             if let Some(why) = autosave.tick(&snapshot, dirty, self.document.path()) {
                 self.notices.error("Unsaved work could not be put aside for recovery", why);
             }
-            if dirty {
-                ctx.request_repaint_after(autosave.due_in());
+            if dirty && let Some(due) = autosave.due_in(&snapshot) {
+                ctx.request_repaint_after(due);
             }
         }
     }

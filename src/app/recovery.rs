@@ -92,10 +92,15 @@ impl Autosave {
         failure
     }
 
-    /// When the next copy may be due, so that the window wakes for it.
+    /// When the next copy is due, so that the window wakes for it; `None` when the copy is of this very draft: an idle
+    /// window must not wake at all.
     #[must_use]
-    pub fn due_in(&self) -> Duration {
-        self.last.map_or(EVERY, |last| EVERY.saturating_sub(last.elapsed())) + Duration::from_millis(50)
+    pub fn due_in(&self, draft: &Arc<ScenarioDraft>) -> Option<Duration> {
+        if self.written.as_ref().is_some_and(|written| Arc::ptr_eq(written, draft)) {
+            return None;
+        }
+        let left = self.last.map_or(EVERY, |last| EVERY.saturating_sub(last.elapsed()));
+        Some(left + Duration::from_millis(50))
     }
 
     /// Removes the copy: it was saved, or the user does not want it.
@@ -222,6 +227,18 @@ mod tests {
         fs::write(folder.path().join("2.json"), "{").unwrap();
         assert!(find(folder.path()).is_empty());
         assert!(find(&folder.path().join("absent")).is_empty());
+    }
+
+    #[test]
+    fn an_idle_window_does_not_wake_for_a_copy_that_is_current() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut autosave = Autosave::new(Some(folder.path().to_owned()));
+        let (copied, changed) = (Arc::new(ScenarioDraft::new("a")), Arc::new(ScenarioDraft::new("b")));
+        assert!(autosave.due_in(&copied).is_some());
+        assert_eq!(autosave.tick(&copied, true, None), None);
+        assert_eq!(autosave.due_in(&copied), None);
+        assert!(autosave.due_in(&changed).is_some());
+        autosave.finish();
     }
 
     #[test]
