@@ -86,7 +86,7 @@ pub(super) fn of_plan(
     constraints(scenario, position, &path, outcome, world, &mut found);
     latency_targets(scenario, &path, latencies, &mut found);
     rate_limits(scenario, position, &path, evaluator, &mut found);
-    found.sort_by(|a, b| b.severity.cmp(&a.severity));
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }
 

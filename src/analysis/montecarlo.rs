@@ -81,12 +81,12 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
         .collect();
     let standing = findings::contenders(&evaluate(scenario).plans);
     let mut cheapest = vec![0; plans];
-    for trial in 0..drawn.len() {
+    (0..drawn.len()).for_each(|trial| {
         let cost = |plan: usize| totals[plan][trial];
         if let Some(best) = standing.iter().copied().min_by(|a, b| cost(*a).total_cmp(&cost(*b))) {
             cheapest[best] += 1;
         }
-    }
+    });
     let budget = scenario.point().settings.budget_usd_per_month;
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()

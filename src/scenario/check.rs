@@ -171,15 +171,14 @@ fn check_use_case(use_case: &UseCase<Estimate>, catalog: &Catalog, found: &mut P
             );
         }
     }
-    if let Some(embedding) = &use_case.embedding {
-        match catalog.price(&embedding.price) {
-            Err(unknown) => found.error(
-                format!("{path}.embedding.price"),
-                unknown.to_string(),
-                "choose an embedding model from the catalogue",
-            ),
-            Ok(_) => {}
-        }
+    if let Some(embedding) = &use_case.embedding
+        && let Err(unknown) = catalog.price(&embedding.price)
+    {
+        found.error(
+            format!("{path}.embedding.price"),
+            unknown.to_string(),
+            "choose an embedding model from the catalogue",
+        );
     }
 }
 

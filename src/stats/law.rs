@@ -48,6 +48,7 @@ pub(super) enum Law {
 
 /// Holds `u` strictly inside 0..1, also when it is not a number.
 #[inline]
+#[expect(clippy::manual_clamp, reason = "a clamp would keep what is not a number")]
 pub(super) fn inside(u: f64) -> f64 {
     const HALF_STEP: f64 = f64::EPSILON / 2.0;
     u.max(f64::MIN_POSITIVE).min(1.0 - HALF_STEP)
