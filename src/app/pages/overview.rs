@@ -236,7 +236,7 @@ fn facts(plan: &PlanOutcome, cheapest: Option<f64>) -> String {
     if let Some(share) = cheapest {
         parts.push(format!("cheapest {}", format::percent(share)));
     }
-    parts.push(format!("quality {}", format::significant(plan.quality, 2)));
+    parts.push(format!("quality {}", format::percent(plan.quality)));
     parts.push(format::secs(plan.latency.e2e_secs));
     parts.join(" · ")
 }

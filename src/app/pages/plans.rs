@@ -329,7 +329,7 @@ fn figures_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>, view: &View<'_>) {
     let figures = [
         (interval, format::usd(plan.mean_month_usd)),
         ("first month, without set-up".to_owned(), first),
-        ("quality".to_owned(), format::significant(plan.quality, 3)),
+        ("quality".to_owned(), format::percent(plan.quality)),
         ("to first token".to_owned(), format::secs(plan.latency.ttft_secs)),
         ("to the whole answer".to_owned(), format::secs(plan.latency.e2e_secs)),
     ];

@@ -56,7 +56,7 @@ pub fn why_service(plan: &PlanOutcome) -> Why {
     let mut inputs = vec![
         ("Time to first token".to_owned(), format::secs(latency.ttft_secs)),
         ("Time per output token".to_owned(), format::secs(latency.tpot_secs)),
-        ("Quality, weighted by requests".to_owned(), format::significant(plan.quality, 3)),
+        ("Quality, weighted by requests".to_owned(), format::percent(plan.quality)),
         ("Answered by a response cache".to_owned(), format::percent(plan.cache_hit_share)),
     ];
     for endpoint in &plan.endpoints {
