@@ -6,13 +6,13 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use crate::cache::PromptCache;
-use crate::catalog::{Catalog, PriceRow, RowFit};
-use crate::pricing::{Api, LongRates, Rates};
+use crate::catalog::{Catalog, RowFit};
+use crate::pricing::{Api, Rates};
 use crate::routing::{Endpoint, Plan, Router, Serves};
 use crate::serving::{GpuFacts, ModelFacts};
 use crate::stats::quantities::{Instantiate as _, Path, Quantified as _};
 use crate::stats::{Copula, Estimate, RankPair, Sampler, Stream, normal_quantile};
-use crate::unit::{HOURS_PER_WEEK, UsdPerMtok};
+use crate::unit::HOURS_PER_WEEK;
 
 use super::draft::{ScenarioDraft, ScenarioOf};
 use super::problem::{Problem, Problems};
@@ -478,49 +478,10 @@ fn api_facts(
         );
     }
     ApiFacts {
-        rates: sheet.rows.iter().map(|row| rates(row, api, ttl_secs)).collect(),
+        rates: sheet.rows.iter().map(|row| Rates::from_row(row, api.tier, ttl_secs)).collect(),
         rates_of_month,
         cache_min_tokens: sheet.cache_min_tokens.map_or(0.0, |tokens| tokens as f64),
         name: sheet.name.clone(),
-    }
-}
-
-/// The rates of a row at a tier; the time to live chooses the write rate.
-fn rates(row: &PriceRow, api: &Api<Estimate>, ttl_secs: f64) -> Rates {
-    const FIVE_MINUTES: f64 = 300.0;
-    const AN_HOUR: f64 = 3600.0;
-    let usd = |rate: Option<UsdPerMtok>| rate.map(UsdPerMtok::get);
-    let write = |rates: &crate::catalog::Rates| {
-        let hour = rates.cache_write_1h.or(rates.cache_write);
-        usd(if ttl_secs <= FIVE_MINUTES {
-            rates.cache_write
-        } else if ttl_secs <= AN_HOUR {
-            hour
-        } else {
-            rates.cache_write_12h.or(hour)
-        })
-    };
-    let short = row.rates(api.tier, false);
-    let long = row.long_context_above().map(|above| {
-        let long = row.rates(api.tier, true);
-        LongRates {
-            threshold_tokens: above as f64,
-            input: usd(long.input),
-            output: usd(long.output),
-            reasoning: usd(long.reasoning_output),
-            cached_read: usd(long.cached_read),
-            cache_write: write(&long),
-        }
-    });
-    Rates {
-        input: usd(short.input),
-        output: usd(short.output),
-        reasoning: usd(short.reasoning_output),
-        cached_read: usd(short.cached_read),
-        cache_write: write(&short),
-        cache_storage_per_hour: row.cache_storage_usd_per_mtok_hour,
-        usd_per_request: row.usd_per_request,
-        long,
     }
 }
 
