@@ -46,9 +46,12 @@ pub fn break_even(scenario: &Scenario) -> BreakEven {
     let today = evaluator.tokens_per_day();
     let volumes = grid(today);
     let plans = scenario.draft().plans.len();
+    let scales: Vec<f64> = volumes.iter().map(|volume| volume / today).collect();
     let curves: Vec<Vec<f64>> = (0..plans)
         .map(|plan| {
-            volumes.iter().map(|volume| evaluator.run_rate(scenario.point(), plan, volume / today)).collect()
+            let mut usd = Vec::with_capacity(scales.len());
+            evaluator.run_rates(scenario.point(), plan, &scales, &mut usd);
+            usd
         })
         .collect();
     let crossings = crossings(&mut evaluator, scenario, &volumes, today, &curves);
@@ -90,14 +93,14 @@ pub fn break_even_bands(
                 |(evaluator, draw), index| {
                     draw.become_trial(scenario, u64::from(index));
                     evaluator.prepare(&draw.state);
-                    let today = answer.today;
                     let mine = evaluator.tokens_per_day();
-                    let mut costs = Vec::with_capacity(plans * places.len());
+                    let today = if mine > 0.0 { mine } else { answer.today };
+                    let scales: Vec<f64> =
+                        places.iter().map(|place| answer.volumes[*place] / today).collect();
+                    let (mut costs, mut usd) = (Vec::with_capacity(plans * places.len()), Vec::new());
                     for plan in 0..plans {
-                        for &place in &places {
-                            let scale = answer.volumes[place] / if mine > 0.0 { mine } else { today };
-                            costs.push(evaluator.run_rate(&draw.state, plan, scale));
-                        }
+                        evaluator.run_rates(&draw.state, plan, &scales, &mut usd);
+                        costs.extend_from_slice(&usd);
                     }
                     costs
                 },

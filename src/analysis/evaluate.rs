@@ -5,9 +5,10 @@ use crate::routing::{Router, Serves};
 use crate::scenario::{EndpointFacts, Scenario};
 use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK};
 
-use super::evaluator::{Evaluator, Ledger, MonthFlow, PlanWorld, tokens_per_request};
+use super::evaluator::{Evaluator, PlanWorld, tokens_per_request};
 use super::findings;
 use super::latency::{self, UseCaseLatency};
+use super::month::{Ledger, MonthFlow};
 use super::results::{
     DeploymentOutcome, EndpointOutcome, Header, MonthOutcome, Outcome, PlanOutcome, UseCaseOutcome,
 };

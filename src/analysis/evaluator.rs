@@ -1,68 +1,23 @@
 //! One state of the world: what each plan costs in each month.
 //!
 //! [`Evaluator::prepare`] computes what does not depend on volume (tokens per request, where they go, what a replica
-//! sustains); [`Evaluator::month`] then costs one plan at one month's volume. The instant answer, every draw and
-//! every point of a curve go through these two. What a month costs is posted to a [`Ledger`], which keeps as much
-//! detail as its user wants.
+//! sustains). [`Evaluator::month`] then costs one plan in one month with all its lines; [`Evaluator::all_months`] and
+//! [`Evaluator::run_rates`] only sum, for many months or volumes at once. The instant answer, every draw and every
+//! point of a curve go through these.
 
-use crate::cache::{HitRate, Popularity, PromptInputs, PromptSplit, prompt_split};
-use crate::pricing::{Bill, Line, TokenUse};
-use crate::routing::{Endpoint, Plan, Router, Serves};
-use crate::scenario::{EndpointFacts, PlanFacts, Scenario, ScenarioOf};
+use crate::cache::{HitRate, Popularity};
+use crate::routing::{Plan, Router, Serves};
+use crate::scenario::{EndpointFacts, Scenario, ScenarioOf};
 use crate::serving::{self, FleetWeek, Memory, ServingError, Shape, Steady};
 use crate::unit::{DAYS_PER_MONTH, HOURS_PER_MONTH};
-use crate::workload::{Demand, UseCase};
+use crate::workload::Demand;
 
-use super::month::Month;
+use super::columns::{Columns, Pad};
+use super::month::{Ledger, Month, MonthFlow};
+use super::situation::{Situation, UnitLine};
 
 /// Seconds in a planning month.
 pub(super) const SECS_PER_MONTH: f64 = HOURS_PER_MONTH * 3600.0;
-
-/// Where the costs of a month are written.
-pub(super) trait Ledger {
-    /// Whether only the sum of what is posted is kept, so that lines need not be told apart.
-    const ONLY_TOTAL: bool = false;
-
-    /// Posts `factor` times a bill, caused by a use case or shared, at an endpoint or around them.
-    fn post(&mut self, use_case: Option<usize>, endpoint: Option<usize>, bill: &Bill, factor: f64);
-
-    /// Posts one line.
-    fn line(&mut self, use_case: Option<usize>, endpoint: Option<usize>, line: Line, usd: f64);
-
-    /// Posts what `requests` of a use case cost at an endpoint.
-    fn post_unit(&mut self, use_case: usize, endpoint: usize, unit: &Unit, requests: f64) {
-        self.post(Some(use_case), Some(endpoint), &unit.bill, requests);
-    }
-}
-
-/// Only the total, US dollars.
-#[derive(Debug, Default)]
-pub(super) struct Total(pub f64);
-
-impl Ledger for Total {
-    const ONLY_TOTAL: bool = true;
-
-    fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {
-        self.0 += bill.total() * factor;
-    }
-    fn line(&mut self, _: Option<usize>, _: Option<usize>, _: Line, usd: f64) {
-        self.0 += usd;
-    }
-    fn post_unit(&mut self, _: usize, _: usize, unit: &Unit, requests: f64) {
-        self.0 += unit.total * requests;
-    }
-}
-
-/// What a month does beside costing.
-#[derive(Debug, Clone, Default)]
-pub(super) struct MonthFlow {
-    /// Share of the requests that are answered.
-    pub served_share: f64,
-    /// Share of the requests that a response cache answers.
-    pub cache_hit_share: f64,
-    /// Something that was used has no price.
-    pub not_priced: bool,
-}
 
 /// One use case in one state of the world.
 #[derive(Debug, Clone)]
@@ -88,47 +43,12 @@ pub(super) struct Cell {
     pub reach: f64,
     /// Share of them whose answer comes from here.
     pub answers: f64,
-    /// Cost per request at a provider's list price, kept while it does not change from month to month.
-    pub unit: Option<Unit>,
-    /// The same as a line over the cached tokens, where only totals are wanted.
+    /// Cost per request at a provider's list price, by its cached tokens.
     pub unit_line: Option<UnitLine>,
     /// Replica seconds per call on own GPUs; infinite when the model does not fit.
     pub replica_secs_per_call: f64,
     /// What a replica sustains with this use case alone.
     pub steady: Option<Steady>,
-}
-
-/// What one request costs at a provider at list price, in total: every price is proportional to tokens, so the sum is
-/// `factor (base + per_read_token * read) + fees`, with `factor` the month's price change and `read` its cached tokens.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct UnitLine {
-    /// Which rates it was computed with.
-    pub rates: Option<usize>,
-    /// US dollars for the tokens of a request of which nothing is read from the cache.
-    pub base: f64,
-    /// What each token read from the cache changes, in US dollars; in the workload's tokens.
-    pub per_read_token: f64,
-    /// US dollars per request that no price change touches.
-    pub fees: f64,
-}
-
-/// What one request costs at a provider, at list price.
-#[derive(Debug, Clone)]
-pub(super) struct Unit {
-    /// Which rates it was computed with.
-    pub rates: Option<usize>,
-    /// Whether it holds at any volume and in any month with the same rates.
-    pub lasting: bool,
-    /// The cost per request.
-    pub bill: Bill,
-    /// The sum of its lines.
-    pub total: f64,
-    /// Of that, fees per call with the failed calls' part, which no price change touches.
-    pub fees: f64,
-    /// Its tokens, in the model's own.
-    pub tokens: TokenUse,
-    /// Whether something in it has no price.
-    pub not_priced: bool,
 }
 
 /// One plan in one state of the world.
@@ -150,11 +70,14 @@ pub(super) struct Evaluator<'a> {
     scenario: &'a Scenario,
     pub(super) use_cases: Vec<UseCaseWorld>,
     pub(super) plans: Vec<PlanWorld>,
+    /// Requests of the month that was costed last, by use case.
     requests: Vec<f64>,
     /// Growth of each use case: `slot * months + month`.
     growth: Vec<f64>,
-    /// The first use case whose week has the same shape.
-    profiles: Vec<usize>,
+    pad: Pad,
+    /// What the columns of the last sums were.
+    columns_requests: Vec<f64>,
+    columns_months: Vec<usize>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -180,13 +103,9 @@ impl<'a> Evaluator<'a> {
                 .collect(),
             requests: vec![0.0; use_cases],
             growth: vec![1.0; use_cases * facts.months.len()],
-            profiles: facts
-                .use_cases
-                .iter()
-                .map(|mine| {
-                    facts.use_cases.iter().position(|other| other.weights == mine.weights).unwrap_or(0)
-                })
-                .collect(),
+            pad: Pad::default(),
+            columns_requests: Vec::new(),
+            columns_months: Vec::new(),
         }
     }
 
@@ -199,9 +118,7 @@ impl<'a> Evaluator<'a> {
             let demand = Demand::of(use_case);
             let requests = use_case.requests_per_day * DAYS_PER_MONTH;
             let months = facts.months.len();
-            for (month, growth) in self.growth[slot * months..(slot + 1) * months].iter_mut().enumerate() {
-                *growth = use_case.growth.factor(month as u32);
-            }
+            use_case.growth.fill(&mut self.growth[slot * months..(slot + 1) * months]);
             let (distinct, alpha) = (use_case.repetition.distinct, use_case.repetition.zipf_alpha);
             if slot == self.use_cases.len() {
                 self.use_cases.push(UseCaseWorld { demand, requests, popularity: None });
@@ -220,8 +137,8 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
-        for ((plan, world), plan_facts) in state.plans.iter().zip(&mut self.plans).zip(&facts.plans) {
-            prepare_plan(self.scenario, state, plan, plan_facts, &self.use_cases, world);
+        for (plan, world) in self.plans.iter_mut().enumerate() {
+            prepare_plan(&Situation::new(self.scenario, state, plan, &self.use_cases), world);
         }
     }
 
@@ -248,16 +165,10 @@ impl<'a> Evaluator<'a> {
         slot: usize,
         endpoint: usize,
     ) -> f64 {
-        let place = &state.plans[plan].endpoints[endpoint];
-        let use_case = &state.workload.use_cases[self.scenario.facts().use_cases[slot].position];
         let flow = self.plans[plan].flows[slot * state.plans[plan].endpoints.len() + endpoint];
-        let minimum = match &self.scenario.facts().plans[plan].endpoints[endpoint] {
-            EndpointFacts::Api(facts) => facts.cache_min_tokens / place.token_factor,
-            EndpointFacts::Own(_) => 0.0,
-        };
-        let split =
-            split_prompt(place, use_case, &self.use_cases[slot].demand, flow / SECS_PER_MONTH, minimum);
-        split.read * place.token_factor
+        let situation = Situation::new(self.scenario, state, plan, &self.use_cases);
+        situation.prompt_curve(slot, endpoint).read(flow / SECS_PER_MONTH)
+            * state.plans[plan].endpoints[endpoint].token_factor
     }
 
     /// Tokens (prompt and output, before caches) per day in the first month.
@@ -275,44 +186,74 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// US dollars per month of a plan at `scale` times the first month's volume: first month's prices, no one-time
-    /// costs.
-    pub(super) fn run_rate(&mut self, state: &ScenarioOf<f64>, plan: usize, scale: f64) -> f64 {
-        let mut total = Total::default();
-        self.month(state, plan, 0, scale, false, &mut total);
-        total.0
-    }
-
-    /// Mean US dollars per month over the horizon, one-time costs included.
-    pub(super) fn mean_month(&mut self, state: &ScenarioOf<f64>, plan: usize, noise: Option<&[f64]>) -> f64 {
-        let months = self.scenario.facts().months.len();
-        (0..months).map(|month| self.month_total(state, plan, month, noise)).sum::<f64>() / months as f64
-    }
-
-    /// US dollars of every plan and month, `plan * months + month`.
-    pub(super) fn all_months(&mut self, state: &ScenarioOf<f64>, noise: Option<&[f64]>) -> Vec<f64> {
-        let months = self.scenario.facts().months.len();
-        let plans = self.plans.len();
-        let mut costs = Vec::with_capacity(months * plans);
-        for plan in 0..plans {
-            for month in 0..months {
-                costs.push(self.month_total(state, plan, month, noise));
-            }
-        }
-        costs
-    }
-
-    fn month_total(
+    /// US dollars per month of a plan at each of `scales` times the first month's volume: first month's prices, no
+    /// one-time costs.
+    pub(super) fn run_rates(
         &mut self,
         state: &ScenarioOf<f64>,
         plan: usize,
-        month: usize,
-        noise: Option<&[f64]>,
-    ) -> f64 {
-        let mut total = Total::default();
-        let factor = noise.map_or(1.0, |noise| noise[month]);
-        self.month(state, plan, month, factor, month == 0, &mut total);
-        total.0
+        scales: &[f64],
+        usd: &mut Vec<f64>,
+    ) {
+        let months = self.scenario.facts().months.len();
+        self.columns_months.clear();
+        self.columns_months.resize(scales.len(), 0);
+        self.columns_requests.clear();
+        for (slot, world) in self.use_cases.iter().enumerate() {
+            let first = world.requests * self.growth[slot * months];
+            self.columns_requests.extend(scales.iter().map(|scale| first * scale));
+        }
+        usd.clear();
+        usd.resize(scales.len(), 0.0);
+        self.add_totals(state, plan, false, usd);
+    }
+
+    /// [`Evaluator::run_rates`] at one scale.
+    pub(super) fn run_rate(&mut self, state: &ScenarioOf<f64>, plan: usize, scale: f64) -> f64 {
+        let mut usd = Vec::with_capacity(1);
+        self.run_rates(state, plan, &[scale], &mut usd);
+        usd[0]
+    }
+
+    /// Mean US dollars per month of each plan over the horizon, one-time costs included.
+    pub(super) fn mean_months(&mut self, state: &ScenarioOf<f64>) -> Vec<f64> {
+        let months = self.scenario.facts().months.len();
+        let mut usd = vec![0.0; months * self.plans.len()];
+        self.all_months(state, None, &mut usd);
+        usd.chunks_exact(months).map(|months| months.iter().sum::<f64>() / months.len() as f64).collect()
+    }
+
+    /// US dollars of every plan and month, `plan * months + month`, with a factor on the volume of each month.
+    pub(super) fn all_months(&mut self, state: &ScenarioOf<f64>, noise: Option<&[f64]>, usd: &mut [f64]) {
+        let months = self.scenario.facts().months.len();
+        self.columns_months.clear();
+        self.columns_months.extend(0..months);
+        self.columns_requests.clear();
+        for (world, growth) in self.use_cases.iter().zip(self.growth.chunks_exact(months)) {
+            self.columns_requests.extend(growth.iter().map(|growth| world.requests * growth));
+        }
+        if let Some(noise) = noise {
+            for requests in self.columns_requests.chunks_exact_mut(months) {
+                requests.iter_mut().zip(noise).for_each(|(requests, noise)| *requests *= noise);
+            }
+        }
+        usd.fill(0.0);
+        for (plan, usd) in usd.chunks_exact_mut(months).enumerate() {
+            self.add_totals(state, plan, true, usd);
+        }
+    }
+
+    fn add_totals(&mut self, state: &ScenarioOf<f64>, plan: usize, one_time: bool, usd: &mut [f64]) {
+        let facts = self.scenario.facts();
+        let columns = Columns {
+            months: &self.columns_months,
+            one_time,
+            requests: &self.columns_requests,
+            week_shape: facts.week_shape(),
+            profiles: &facts.profiles,
+        };
+        let situation = Situation::new(self.scenario, state, plan, &self.use_cases);
+        situation.add_totals(&columns, &mut self.plans[plan], &mut self.pad, usd);
     }
 
     /// Costs one plan in one month, at `factor` times the month's expected volume.
@@ -326,18 +267,8 @@ impl<'a> Evaluator<'a> {
         ledger: &mut impl Ledger,
     ) -> MonthFlow {
         self.requests_of_month(month, factor);
-        let facts = self.scenario.facts();
-        Month {
-            state,
-            plan: &state.plans[plan],
-            facts: &facts.plans[plan],
-            scenario: self.scenario,
-            use_cases: &self.use_cases,
-            requests: &self.requests,
-            profiles: &self.profiles,
-            month,
-        }
-        .cost(&mut self.plans[plan], one_time, ledger)
+        let situation = Situation::new(self.scenario, state, plan, &self.use_cases);
+        Month { situation, requests: &self.requests, month }.cost(&mut self.plans[plan], one_time, ledger)
     }
 }
 
@@ -354,25 +285,17 @@ fn has_derived_hits(plan: &Plan<f64>) -> bool {
 }
 
 /// Where the requests go, and what a replica sustains: everything of a plan that does not depend on volume.
-fn prepare_plan(
-    scenario: &Scenario,
-    state: &ScenarioOf<f64>,
-    plan: &Plan<f64>,
-    facts: &PlanFacts,
-    use_cases: &[UseCaseWorld],
-    world: &mut PlanWorld,
-) {
+fn prepare_plan(situation: &Situation<'_>, world: &mut PlanWorld) {
+    let Situation { plan, facts, .. } = situation;
     let endpoints = plan.endpoints.len();
     for (slot, route) in facts.routes.iter().enumerate() {
-        let router = route.exception.map_or(&plan.router, |position| &plan.routes[position].router);
         let cells = &mut world.cells[slot * endpoints..(slot + 1) * endpoints];
         for cell in cells.iter_mut() {
             cell.reach = 0.0;
             cell.answers = 0.0;
-            cell.unit = None;
             cell.unit_line = None;
         }
-        spread_requests(router, &route.tiers, cells);
+        spread_requests(situation.router(slot), &route.tiers, cells);
     }
     for (position, (endpoint, endpoint_facts)) in plan.endpoints.iter().zip(&facts.endpoints).enumerate() {
         let (Serves::SelfHosted(own), EndpointFacts::Own(own_facts)) = (&endpoint.serves, endpoint_facts)
@@ -380,14 +303,13 @@ fn prepare_plan(
             continue;
         };
         let memory = serving::memory(&own_facts.model, &own_facts.gpu, &own.deployment);
-        for (slot, use_case_facts) in scenario.facts().use_cases.iter().enumerate() {
+        for (slot, route) in facts.routes.iter().enumerate() {
             let cell = &mut world.cells[slot * endpoints + position];
-            if !is_reached(&facts.routes[slot].tiers, position) {
+            if !is_reached(&route.tiers, position) {
                 continue;
             }
-            let use_case = &state.workload.use_cases[use_case_facts.position];
             cell.steady = memory.as_ref().ok().map(|memory| {
-                let shape = shape(endpoint, use_case, &use_cases[slot]);
+                let shape = shape(situation, slot, position);
                 serving::steady(&own_facts.model, &own_facts.gpu, memory, &own.deployment, &shape)
             });
             cell.replica_secs_per_call =
@@ -432,39 +354,16 @@ fn spread_requests(router: &Router<f64>, tiers: &[usize], cells: &mut [Cell]) {
 }
 
 /// The mean call of a use case at a deployment. The prefix cache is taken at the first month's volume.
-fn shape(endpoint: &Endpoint<f64>, use_case: &UseCase<f64>, world: &UseCaseWorld) -> Shape {
+fn shape(situation: &Situation<'_>, slot: usize, position: usize) -> Shape {
+    let world = &situation.use_cases[slot];
     let demand = &world.demand;
-    let split = split_prompt(endpoint, use_case, demand, world.requests / SECS_PER_MONTH, 0.0);
+    let read = situation.prompt_curve(slot, position).read(world.requests / SECS_PER_MONTH);
     let prompt = demand.prompt_tokens();
-    let per_call = endpoint.token_factor / demand.calls;
+    let per_call = situation.plan.endpoints[position].token_factor / demand.calls;
     Shape {
-        prompt_tokens: (prompt - split.read).max(0.0) * per_call,
+        prompt_tokens: (prompt - read).max(0.0) * per_call,
         context_tokens: prompt * per_call,
         output_tokens: (demand.output_tokens + demand.reasoning_tokens) * per_call,
-        tpot_target_secs: use_case.slo.tpot_secs,
+        tpot_target_secs: situation.use_case(slot).slo.tpot_secs,
     }
-}
-
-pub(super) fn split_prompt(
-    endpoint: &Endpoint<f64>,
-    use_case: &UseCase<f64>,
-    demand: &Demand,
-    requests_per_sec: f64,
-    min_prefix_tokens: f64,
-) -> PromptSplit {
-    prompt_split(
-        &endpoint.prompt_cache,
-        &PromptInputs {
-            system_tokens: demand.system_tokens,
-            history_tokens: demand.history_tokens,
-            retrieved_tokens: demand.retrieved_tokens,
-            user_tokens: demand.user_tokens,
-            transcript_tokens: demand.transcript_tokens,
-            calls: demand.calls,
-            requests_per_sec,
-            gap_secs: use_case.conversation.gap_secs,
-            tool_secs: use_case.agent.tool_secs,
-            min_prefix_tokens,
-        },
-    )
 }

@@ -4,6 +4,7 @@
 //! draws give the forecast. Results are data ([`results`]); how they are shown is decided elsewhere.
 
 mod breakeven;
+mod columns;
 mod evaluate;
 mod evaluator;
 mod findings;
@@ -12,6 +13,7 @@ mod montecarlo;
 mod month;
 pub mod results;
 mod sensitivity;
+mod situation;
 mod spread;
 
 pub use breakeven::{break_even, break_even_bands};

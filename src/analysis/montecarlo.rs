@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::scenario::Scenario;
-use crate::stats::spearman;
+use crate::stats::{rank_correlation, ranks};
 
 use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
@@ -36,6 +36,7 @@ struct Trial {
 /// answer then holds what was drawn.
 pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast) -> bool) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
+    let (months, plans) = (scenario.facts().months.len(), scenario.draft().plans.len());
     let mut drawn: Vec<Trial> = Vec::with_capacity(trials as usize);
     let mut block = FIRST_BLOCK;
     loop {
@@ -49,10 +50,9 @@ pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast
                 |(evaluator, draw), index| {
                     draw.become_trial(scenario, u64::from(index));
                     evaluator.prepare(&draw.state);
-                    Trial {
-                        months: evaluator.all_months(&draw.state, Some(&draw.noise)),
-                        values: draw.values.clone(),
-                    }
+                    let mut costs = vec![0.0; months * plans];
+                    evaluator.all_months(&draw.state, Some(&draw.noise), &mut costs);
+                    Trial { months: costs, values: draw.values.clone() }
                 },
             )
             .collect();
@@ -122,17 +122,15 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
     order.sort_by(|a, b| rows[*a].mean_month.mean.total_cmp(&rows[*b].mean_month.mean));
     let (best, second) = (order.first().copied(), order.get(1).copied());
     let ranked = drawn.len().min(RANK_DRAWS);
+    let variables = ranked_variables(scenario, &drawn[..ranked]);
     let difference: Option<Vec<f64>> = best
         .zip(second)
         .map(|(best, second)| (0..ranked).map(|trial| totals[second][trial] - totals[best][trial]).collect());
     Forecast {
         header: header(scenario, drawn.len() as u32),
         cheaper: pairs(&totals),
-        drivers: difference.map(|target| drivers(scenario, &drawn[..ranked], &target)).unwrap_or_default(),
-        plan_drivers: totals
-            .iter()
-            .map(|target| drivers(scenario, &drawn[..ranked], &target[..ranked]))
-            .collect(),
+        drivers: difference.map(|target| drivers(scenario, &variables, &target)).unwrap_or_default(),
+        plan_drivers: totals.iter().map(|target| drivers(scenario, &variables, &target[..ranked])).collect(),
         plans: rows,
         cheapest: best,
         runner_up: second,
@@ -154,15 +152,25 @@ fn pairs(totals: &[Vec<f64>]) -> Vec<Vec<Probability>> {
         .collect()
 }
 
-fn drivers(scenario: &Scenario, drawn: &[Trial], target: &[f64]) -> Vec<(String, f64)> {
+/// Ranks of each uncertain quantity's draws.
+fn ranked_variables(scenario: &Scenario, drawn: &[Trial]) -> Vec<Vec<f64>> {
+    (0..scenario.variables().len())
+        .into_par_iter()
+        .map(|position| {
+            let values: Vec<f64> = drawn.iter().map(|trial| trial.values[position]).collect();
+            ranks(&values)
+        })
+        .collect()
+}
+
+/// Rank correlation of each uncertain quantity with a target, the strongest first.
+fn drivers(scenario: &Scenario, variables: &[Vec<f64>], target: &[f64]) -> Vec<(String, f64)> {
+    let target = ranks(target);
     let mut drivers: Vec<(String, f64)> = scenario
         .variables()
-        .par_iter()
-        .enumerate()
-        .map(|(position, variable)| {
-            let values: Vec<f64> = drawn.iter().map(|trial| trial.values[position]).collect();
-            (variable.path.clone(), spearman(&values, target).unwrap_or(0.0))
-        })
+        .iter()
+        .zip(variables)
+        .map(|(variable, ranks)| (variable.path.clone(), rank_correlation(ranks, &target).unwrap_or(0.0)))
         .collect();
     drivers.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
     drivers

@@ -14,10 +14,9 @@ const HIGH: f64 = 0.9;
 #[must_use]
 pub fn sensitivity(scenario: &Scenario) -> Sensitivity {
     let mut evaluator = Evaluator::new(scenario);
-    let plans = scenario.draft().plans.len();
     let mut costs = |state: &_| -> Vec<f64> {
         evaluator.prepare(state);
-        (0..plans).map(|plan| evaluator.mean_month(state, plan, None)).collect()
+        evaluator.mean_months(state)
     };
     let base = costs(scenario.point());
     let cheapest = argmin(&base);

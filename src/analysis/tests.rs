@@ -7,7 +7,8 @@ use crate::scenario::{Scenario, ScenarioDraft, Severity, sample};
 use crate::stats::Estimate::{self, Fixed};
 use crate::stats::quantities::{Path, Quantified as _};
 
-use super::evaluator::{Evaluator, Ledger, Total};
+use super::evaluator::Evaluator;
+use super::month::Ledger;
 use super::{break_even, evaluate, forecast};
 
 /// Values that people type by mistake, and a few that no mistake explains.
@@ -140,8 +141,8 @@ impl Ledger for Lines {
     }
 }
 
-#[test]
-fn a_month_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
+/// Scenarios in which every way to be billed is used.
+fn billed() -> Vec<ScenarioDraft> {
     let mut priced = sample::everything();
     for plan in &mut priced.plans {
         for endpoint in &mut plan.endpoints {
@@ -151,22 +152,54 @@ fn a_month_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
             }
         }
     }
-    let worked = crate::io::presets::load(crate::io::presets::DEFAULT).unwrap();
-    for draft in [worked, priced] {
+    let ids = crate::io::presets::scenarios().iter().map(|preset| preset.id);
+    let mut drafts: Vec<ScenarioDraft> = ids.map(|id| crate::io::presets::load(id).unwrap()).collect();
+    drafts.push(priced);
+    drafts
+}
+
+fn assert_same(total: f64, lines: f64, what: &str) {
+    assert!((total - lines).abs() <= 1e-9 * lines.abs(), "{what}: {total} in total, {lines} by line");
+}
+
+#[test]
+fn a_month_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
+    for draft in billed() {
+        let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
+        let mut draw = scenario.draw();
+        let mut evaluator = Evaluator::new(&scenario);
+        let months = scenario.facts().months.len();
+        for trial in 0..3 {
+            draw.become_trial(&scenario, trial);
+            evaluator.prepare(&draw.state);
+            let mut totals = vec![0.0; draft.plans.len() * months];
+            evaluator.all_months(&draw.state, Some(&draw.noise), &mut totals);
+            for (at, total) in totals.into_iter().enumerate() {
+                let (plan, month) = (at / months, at % months);
+                let mut lines = Lines::default();
+                evaluator.month(&draw.state, plan, month, draw.noise[month], month == 0, &mut lines);
+                let what = format!("{}, {}, month {month}, trial {trial}", draft.name, draft.plans[plan].id);
+                assert_same(total, lines.0.total(), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_volume_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
+    let scales = [1e-6, 1e-3, 0.3, 1.0, 1.0, 40.0, 3e4];
+    for draft in billed() {
         let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
         let mut evaluator = Evaluator::new(&scenario);
         evaluator.prepare(scenario.point());
         for plan in 0..draft.plans.len() {
-            for (month, volume) in [(0, 1.0), (3, 1e-4), (11, 0.3), (11, 40.0)] {
-                let (mut total, mut lines) = (Total::default(), Lines::default());
-                evaluator.month(scenario.point(), plan, month, volume, month == 0, &mut total);
-                evaluator.month(scenario.point(), plan, month, volume, month == 0, &mut lines);
-                let (total, lines) = (total.0, lines.0.total());
-                let name = &draft.plans[plan].id;
-                assert!(
-                    (total - lines).abs() <= 1e-10 * lines.abs(),
-                    "{name}, month {month}: {total} {lines}"
-                );
+            let mut totals = Vec::new();
+            evaluator.run_rates(scenario.point(), plan, &scales, &mut totals);
+            for (scale, total) in scales.into_iter().zip(totals) {
+                let mut lines = Lines::default();
+                evaluator.month(scenario.point(), plan, 0, scale, false, &mut lines);
+                let what = format!("{}, {}, {scale} times", draft.name, draft.plans[plan].id);
+                assert_same(total, lines.0.total(), &what);
             }
         }
     }

@@ -13,7 +13,7 @@ mod prompt;
 mod response;
 
 pub use popularity::Popularity;
-pub use prompt::{PromptInputs, PromptSplit, prompt_split};
+pub use prompt::{PromptCurve, PromptInputs, PromptSplit, prompt_split};
 pub use response::response_hit;
 
 use crate::quantified;

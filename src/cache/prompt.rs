@@ -61,19 +61,65 @@ pub struct PromptInputs {
 /// Negative inputs count as 0.
 #[must_use]
 pub fn prompt_split(cache: &PromptCache<f64>, inputs: &PromptInputs) -> PromptSplit {
-    let parts = Parts::of(inputs);
-    match *cache {
-        PromptCache::Off => PromptSplit { fresh: parts.total(), ..PromptSplit::default() },
-        PromptCache::Given(hit) => {
-            let read = parts.total() * hit.max(0.0).min(1.0);
-            PromptSplit { fresh: parts.total() - read, read, written: 0.0 }
+    PromptCurve::of(cache, inputs).split(inputs.requests_per_sec)
+}
+
+/// [`prompt_split`] as the rate of requests changes and nothing else: more requests find the shared system prompt more
+/// often.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PromptCurve {
+    total: f64,
+    fresh: f64,
+    /// Read at any rate.
+    read: f64,
+    /// System prompt of first calls, and of later calls of a loop.
+    first: f64,
+    later: f64,
+    /// Probability that a later call finds what the one before it sent.
+    in_loop: f64,
+    /// Seconds by which each request per second multiplies the life of the system prompt: `ttl * calls`.
+    life: f64,
+}
+
+impl PromptCurve {
+    /// The curve of one use case at one endpoint; `inputs.requests_per_sec` is not looked at.
+    #[must_use]
+    pub fn of(cache: &PromptCache<f64>, inputs: &PromptInputs) -> Self {
+        let parts = Parts::of(inputs);
+        let total = parts.total();
+        match *cache {
+            PromptCache::Given(hit) => {
+                let read = total * hit.max(0.0).min(1.0);
+                Self { total, fresh: total - read, read, ..Self::default() }
+            }
+            PromptCache::Derived(PromptTtl { ttl_secs: ttl })
+                if ttl > 0.0 && parts.prefix_per_call() >= inputs.min_prefix_tokens =>
+            {
+                derived(&parts, inputs, ttl)
+            }
+            PromptCache::Off | PromptCache::Derived(_) => Self { total, fresh: total, ..Self::default() },
         }
-        PromptCache::Derived(PromptTtl { ttl_secs: ttl })
-            if ttl > 0.0 && parts.prefix_per_call() >= inputs.min_prefix_tokens =>
-        {
-            derived(&parts, inputs, ttl)
-        }
-        PromptCache::Derived(_) => PromptSplit { fresh: parts.total(), ..PromptSplit::default() },
+    }
+
+    /// Tokens read per request at a rate of requests per second.
+    #[must_use]
+    #[inline]
+    pub fn read(&self, requests_per_sec: f64) -> f64 {
+        let shared = found(self.life * requests_per_sec.max(0.0));
+        self.read + self.first * shared + self.later * shared.max(self.in_loop)
+    }
+
+    /// Whether the rate changes what is read.
+    #[must_use]
+    pub fn follows_rate(&self) -> bool {
+        self.life > 0.0 && self.first + self.later > 0.0
+    }
+
+    /// The split at a rate of requests per second.
+    #[must_use]
+    pub fn split(&self, requests_per_sec: f64) -> PromptSplit {
+        let read = self.read(requests_per_sec);
+        PromptSplit { fresh: self.fresh, read, written: (self.total - read - self.fresh).max(0.0) }
     }
 }
 
@@ -111,27 +157,33 @@ impl Parts {
     }
 }
 
-fn derived(parts: &Parts, inputs: &PromptInputs, ttl: f64) -> PromptSplit {
+fn derived(parts: &Parts, inputs: &PromptInputs, ttl: f64) -> PromptCurve {
     let Parts { system, history, transcript, own, calls, later } = *parts;
     let first = 1.0 - later;
-    let in_loop = found(ttl / inputs.tool_secs.max(PAUSE_MIN));
-    let by_gap = found(ttl / inputs.gap_secs.max(PAUSE_MIN));
-    let shared = found(ttl * inputs.requests_per_sec.max(0.0) * calls);
+    let in_loop = if later > 0.0 { found(ttl / inputs.tool_secs.max(PAUSE_MIN)) } else { 0.0 };
+    let by_gap = if history > 0.0 { found(ttl / inputs.gap_secs.max(PAUSE_MIN)) } else { 0.0 };
     let new_steps = (2.0 / calls).min(1.0);
-    let read = system * (first * shared + later * shared.max(in_loop))
-        + history * (first * by_gap + later * in_loop)
-        + transcript * (1.0 - new_steps) * in_loop
-        + own * later * in_loop;
     // New text is kept only if another call will send it again; between one and two calls that is a chance.
     let repeated = (calls - 1.0).min(1.0);
-    let fresh = own * first * (1.0 - repeated);
-    let written = (parts.total() - read - fresh).max(0.0);
-    PromptSplit { fresh, read, written }
+    PromptCurve {
+        total: parts.total(),
+        fresh: own * first * (1.0 - repeated),
+        read: history * (first * by_gap + later * in_loop)
+            + transcript * (1.0 - new_steps) * in_loop
+            + own * later * in_loop,
+        first: system * first,
+        later: system * later,
+        in_loop,
+        life: ttl * calls,
+    }
 }
 
 /// Probability that an exponential pause of mean g ends within t, given t / g.
+#[inline]
 fn found(ratio: f64) -> f64 {
-    -(-ratio).exp_m1()
+    // Beyond this the double next to the answer is 1 itself.
+    const CERTAIN: f64 = 40.0;
+    if ratio < CERTAIN { -(-ratio).exp_m1() } else { 1.0 }
 }
 
 /// A number of tokens that is computed with: 0 ..= 10⁶⁰ (sums of sums stay finite), not-a-number counts as 0.

@@ -209,11 +209,11 @@ const TOKEN_LINES: [Line; 8] = [
     Line::Region,
 ];
 
-/// Adds tokens at their rates; returns whether a rate was missing for tokens that were used.
-fn add_tokens(bill: &mut Bill, rates: &LongRates, tokens: &TokenUse, factor: f64) -> bool {
+/// Posts tokens at their rates; returns whether a rate was missing for tokens that were used.
+fn post_tokens(rates: &LongRates, tokens: &TokenUse, factor: f64, post: &mut impl FnMut(Line, f64)) -> bool {
     let mut not_priced = false;
     let mut add = |line: Line, tokens: f64, rate: Option<f64>| match rate {
-        Some(rate) => bill.add(line, tokens * rate * factor / TOKENS_PER_MTOK),
+        Some(rate) => post(line, tokens * rate * factor / TOKENS_PER_MTOK),
         None => not_priced |= tokens > 0.0,
     };
     let input = rates.input;
@@ -250,23 +250,58 @@ pub fn price_factor(change_per_year: f64, months_from_start: f64) -> f64 {
 pub fn api_bill(rates: &Rates, terms: &Api<f64>, usage: &ApiUsage, months_from_start: f64) -> (Bill, bool) {
     let factor = price_factor(terms.price_change_per_year, months_from_start);
     let mut bill = Bill::default();
+    let (_, not_priced) = post_api(rates, terms, usage, factor, |line, usd| bill.add(line, usd));
+    (bill, not_priced)
+}
+
+/// A bill of which only the sum is kept, US dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ApiTotal {
+    /// What follows the price change: tokens, with what region, failed attempts and storage add.
+    pub usd: f64,
+    /// Fees per call, those of failed attempts included: no price change touches them.
+    pub fees: f64,
+}
+
+/// The total of [`api_bill`] at the rates as given.
+#[must_use]
+pub fn api_total(rates: &Rates, terms: &Api<f64>, usage: &ApiUsage) -> ApiTotal {
+    let mut total = 0.0;
+    let (fees, _) = post_api(rates, terms, usage, 1.0, |_, usd| total += usd);
+    ApiTotal { usd: total - fees, fees }
+}
+
+/// Hands each amount of an API's bill to `post`, token rates times `factor`. Returns the fees, those of failed attempts
+/// included, and whether tokens were used that have no rate.
+fn post_api(
+    rates: &Rates,
+    terms: &Api<f64>,
+    usage: &ApiUsage,
+    factor: f64,
+    mut post: impl FnMut(Line, f64),
+) -> (f64, bool) {
+    let mut tokens = 0.0;
+    let mut post_token = |line: Line, usd: f64| {
+        tokens += usd;
+        post(line, usd);
+    };
     let not_priced = match (&rates.long, &usage.long) {
         (Some(long_rates), Some(long)) => {
             let short = usage.tokens.scaled_sum(long, -1.0);
-            let short_missing = add_tokens(&mut bill, &rates.ordinary(), &short, factor);
-            add_tokens(&mut bill, long_rates, long, factor) || short_missing
+            let short_missing = post_tokens(&rates.ordinary(), &short, factor, &mut post_token);
+            post_tokens(long_rates, long, factor, &mut post_token) || short_missing
         }
-        _ => add_tokens(&mut bill, &rates.ordinary(), &usage.tokens, factor),
+        _ => post_tokens(&rates.ordinary(), &usage.tokens, factor, &mut post_token),
     };
-    let tokens = bill.total();
     let region = tokens * (terms.regional_factor.max(0.0) - 1.0);
     let calls = usage.calls * (terms.usd_per_call + rates.usd_per_request.unwrap_or(0.0));
-    bill.add(Line::Region, region);
-    bill.add(Line::Retries, usage.failed_billed.max(0.0) * (tokens + region + calls));
-    bill.add(Line::Fees, calls + usage.tool_usd);
+    let failed = usage.failed_billed.max(0.0);
+    post(Line::Region, region);
+    post(Line::Retries, failed * (tokens + region + calls));
+    post(Line::Fees, calls + usage.tool_usd);
     let stored = rates.cache_storage_per_hour.map_or(0.0, |rate| rate * usage.stored_mtok_hours * factor);
-    bill.add(Line::Storage, stored);
-    (bill, not_priced)
+    post(Line::Storage, stored);
+    ((calls + usage.tool_usd) + calls * failed, not_priced)
 }
 
 /// A month of one endpoint, all use cases together: what a contract looks at.

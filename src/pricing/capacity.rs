@@ -41,15 +41,44 @@ pub fn capacity_bill(
     storage: &StorageTerms,
     hours_per_month: f64,
 ) -> Bill {
+    let mut bill = Bill::default();
+    post_capacity(terms, gpus_per_replica, week, storage, hours_per_month, |line, usd| bill.add(line, usd));
+    bill
+}
+
+/// The total of [`capacity_bill`], US dollars.
+#[must_use]
+pub fn capacity_usd(
+    terms: &CapacityTerms<f64>,
+    gpus_per_replica: u32,
+    week: &CapacityWeek,
+    storage: &StorageTerms,
+    hours_per_month: f64,
+) -> f64 {
+    let mut total = 0.0;
+    post_capacity(terms, gpus_per_replica, week, storage, hours_per_month, |_, usd| total += usd);
+    total
+}
+
+/// Hands each amount of a month of capacity to `post`.
+fn post_capacity(
+    terms: &CapacityTerms<f64>,
+    gpus_per_replica: u32,
+    week: &CapacityWeek,
+    storage: &StorageTerms,
+    hours_per_month: f64,
+    mut post: impl FnMut(Line, f64),
+) {
     let gpus = f64::from(gpus_per_replica.max(1));
     let weeks = hours_per_month / HOURS_PER_WEEK as f64;
     let ran = week.replica_hours.max(0.0) * weeks * gpus;
     let busy = week.busy_replica_hours.clamp(0.0, week.replica_hours.max(0.0)) * weeks * gpus;
     let all_hours = week.peak_replicas.max(0.0) * hours_per_month * gpus;
-    let mut bill = Bill::default();
+    let stored_gb = storage.gb_per_replica * week.peak_replicas.max(0.0);
+    post(Line::Storage, stored_gb * storage.usd_per_gb_month);
     let mut hours = |paid: f64, usd_per_gpu_hour: f64| {
-        bill.add(Line::GpuBusy, busy * usd_per_gpu_hour);
-        bill.add(Line::GpuIdle, (paid - busy).max(0.0) * usd_per_gpu_hour);
+        post(Line::GpuBusy, busy * usd_per_gpu_hour);
+        post(Line::GpuIdle, (paid - busy).max(0.0) * usd_per_gpu_hour);
     };
     match terms {
         CapacityTerms::OnDemand(usd_per_gpu_hour) => hours(ran, *usd_per_gpu_hour),
@@ -57,12 +86,9 @@ pub fn capacity_bill(
         CapacityTerms::Spot(spot) => hours(ran, spot_rate(spot)),
         CapacityTerms::Owned(owned) => {
             let devices = week.peak_replicas.max(0.0) * gpus;
-            add_owned(&mut bill, owned, devices, busy, all_hours.max(busy));
+            post_owned(owned, devices, busy, all_hours.max(busy), post);
         }
     }
-    let stored_gb = storage.gb_per_replica * week.peak_replicas.max(0.0);
-    bill.add(Line::Storage, stored_gb * storage.usd_per_gb_month);
-    bill
 }
 
 /// US dollars per GPU and useful hour of interruptible capacity, its stand-in included.
@@ -75,19 +101,25 @@ pub fn spot_rate(spot: &SpotTerms<f64>) -> f64 {
     (1.0 - fallback) * spot.usd_per_gpu_hour / (1.0 - lost) + fallback * spot.fallback_usd_per_gpu_hour
 }
 
-fn add_owned(bill: &mut Bill, owned: &Owned<f64>, devices: f64, busy_hours: f64, all_hours: f64) {
+fn post_owned(
+    owned: &Owned<f64>,
+    devices: f64,
+    busy_hours: f64,
+    all_hours: f64,
+    mut post: impl FnMut(Line, f64),
+) {
     let price = owned.usd_per_gpu * devices;
     let months = 12.0 * owned.years.max(1.0 / 12.0);
     let residual = owned.residual_share.clamp(0.0, 1.0);
     let depreciation = price * (1.0 - residual) / months;
     let capital = price * 0.5 * (1.0 + residual) * owned.capital_rate / 12.0;
-    bill.add(Line::Hardware, depreciation + capital);
+    post(Line::Hardware, depreciation + capital);
 
     let kilowatts = owned.watts_per_gpu / 1000.0;
     let loaded_hours = busy_hours + (all_hours - busy_hours) * owned.idle_power_share.clamp(0.0, 1.0);
-    bill.add(Line::Power, loaded_hours * kilowatts * owned.pue.max(1.0) * owned.usd_per_kwh);
+    post(Line::Power, loaded_hours * kilowatts * owned.pue.max(1.0) * owned.usd_per_kwh);
 
     let colocation = devices * kilowatts * owned.colocation_usd_per_kw_month;
     let maintenance = price * owned.maintenance_share_per_year / 12.0;
-    bill.add(Line::Housing, colocation + maintenance);
+    post(Line::Housing, colocation + maintenance);
 }

@@ -21,7 +21,6 @@ pub struct PlanUse {
 /// - `engineer_usd_per_year`: full cost of one engineer, US dollars; >= 0.
 #[must_use]
 pub fn costs_bill(costs: &PlanCosts<f64>, usage: &PlanUse, engineer_usd_per_year: f64) -> Bill {
-    const BYTES_PER_GB: f64 = 1e9;
     let mut bill = Bill::default();
     let mut item = |line: Line, item: &CostItem<f64>| {
         bill.add(line, item.usd_per_month + item.fte * engineer_usd_per_year / 12.0);
@@ -35,11 +34,19 @@ pub fn costs_bill(costs: &PlanCosts<f64>, usage: &PlanUse, engineer_usd_per_year
     item(Line::Compliance, &costs.compliance);
     item(Line::Network, &costs.network);
     item(Line::Gateway, &costs.gateway);
-    let gigabytes = usage.tokens * costs.bytes_per_token / BYTES_PER_GB;
-    bill.add(Line::Network, gigabytes * costs.egress_usd_per_gb);
+    bill.add(Line::Network, usage.tokens * costs.usd_per_token());
     bill.add(Line::Gateway, usage.requests * costs.gateway_usd_per_request);
     if usage.first_month {
         bill.add(Line::OneTime, costs.one_time_usd);
     }
     bill
+}
+
+impl PlanCosts<f64> {
+    /// Egress per token of input and output, US dollars.
+    #[must_use]
+    pub fn usd_per_token(&self) -> f64 {
+        const BYTES_PER_GB: f64 = 1e9;
+        self.bytes_per_token / BYTES_PER_GB * self.egress_usd_per_gb
+    }
 }

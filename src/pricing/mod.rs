@@ -12,9 +12,12 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiUsage, LongRates, MonthAtEndpoint, Rates, TokenUse, api_bill, price_factor, settle};
+pub use api::{
+    ApiTotal, ApiUsage, LongRates, MonthAtEndpoint, Rates, TokenUse, api_bill, api_total, price_factor,
+    settle,
+};
 pub use bill::{Behaviour, Bill, Control, Driver, LINES, Line, Relation, Tags, Timing, Visibility};
-pub use capacity::{CapacityWeek, StorageTerms, capacity_bill, spot_rate};
+pub use capacity::{CapacityWeek, StorageTerms, capacity_bill, capacity_usd, spot_rate};
 pub use costs::{PlanUse, costs_bill};
 pub use terms::{
     Api, Bracket, CapacityTerms, Commitment, CostItem, CustomPrice, Owned, PlanCosts, Provisioned,

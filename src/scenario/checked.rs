@@ -6,10 +6,10 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use crate::cache::PromptCache;
-use crate::catalog::{Catalog, RowFit};
+use crate::catalog::{Catalog, PriceRow, RowFit};
 use crate::pricing::{Api, Rates};
 use crate::routing::{Endpoint, Plan, Router, Serves};
-use crate::serving::{GpuFacts, ModelFacts};
+use crate::serving::{GpuFacts, ModelFacts, WeekShape};
 use crate::stats::quantities::{Instantiate as _, Path, Quantified as _};
 use crate::stats::{Copula, Estimate, RankPair, Sampler, Stream, normal_quantile};
 use crate::unit::HOURS_PER_WEEK;
@@ -64,6 +64,40 @@ pub struct Facts {
     pub use_cases: Vec<UseCaseFacts>,
     /// One per plan.
     pub plans: Vec<PlanFacts>,
+    /// Which of the distinct weeks each enabled use case has; the positions count in order of first use.
+    pub profiles: Vec<usize>,
+    /// Made when it is first asked for: the instant answer spares it.
+    week_shape: OnceLock<WeekShape>,
+}
+
+impl Facts {
+    /// The distinct weeks of the use cases, prepared.
+    #[must_use]
+    pub fn week_shape(&self) -> &WeekShape {
+        self.week_shape.get_or_init(|| {
+            let mut distinct = Vec::new();
+            for (use_case, profile) in self.use_cases.iter().zip(&self.profiles) {
+                if *profile == distinct.len() {
+                    distinct.push(use_case.weights);
+                }
+            }
+            WeekShape::new(distinct)
+        })
+    }
+}
+
+/// Numbers the distinct weeks in order of first use.
+fn profiles(use_cases: &[UseCaseFacts]) -> Vec<usize> {
+    let mut distinct: Vec<&[f64; HOURS_PER_WEEK]> = Vec::new();
+    use_cases
+        .iter()
+        .map(|use_case| {
+            distinct.iter().position(|weights| **weights == use_case.weights).unwrap_or_else(|| {
+                distinct.push(&use_case.weights);
+                distinct.len() - 1
+            })
+        })
+        .collect()
 }
 
 /// What never changes about a use case.
@@ -115,6 +149,20 @@ pub struct ApiFacts {
     pub cache_min_tokens: f64,
     /// Name of the model.
     pub name: String,
+    /// For each row, by use case: mean factor on the token rates over the hours of its week; empty where hours do not
+    /// differ.
+    pub hour_factors: Vec<Vec<f64>>,
+}
+
+impl ApiFacts {
+    /// The rates of a row as a use case pays them in the mean of its week.
+    #[must_use]
+    pub fn rates_of(&self, row: usize, use_case: usize) -> Rates {
+        match self.hour_factors[row].get(use_case) {
+            Some(factor) => self.rates[row].scaled(*factor),
+            None => self.rates[row],
+        }
+    }
 }
 
 /// Model and GPU of a deployment.
@@ -391,7 +439,7 @@ fn facts(draft: &ScenarioDraft, catalog: &Catalog, found: &mut Problems) -> Opti
         .iter()
         .map(|plan| plan_facts(plan, draft, &use_cases, catalog, &months, found))
         .collect::<Option<Vec<_>>>()?;
-    Some(Facts { months, use_cases, plans })
+    Some(Facts { months, profiles: profiles(&use_cases), use_cases, plans, week_shape: OnceLock::new() })
 }
 
 fn plan_facts(
@@ -406,7 +454,9 @@ fn plan_facts(
     for endpoint in &plan.endpoints {
         let path = format!("plans.{}.endpoints.{}", plan.id, endpoint.id);
         endpoints.push(match &endpoint.serves {
-            Serves::Api(api) => EndpointFacts::Api(api_facts(endpoint, api, catalog, months, &path, found)),
+            Serves::Api(api) => {
+                EndpointFacts::Api(api_facts(endpoint, api, catalog, months, use_cases, &path, found))
+            }
             Serves::SelfHosted(own) => {
                 let model = catalog.model(&own.deployment.model).ok()?;
                 let gpu = catalog.gpu(&own.deployment.gpu).ok()?;
@@ -436,6 +486,7 @@ fn api_facts(
     api: &Api<Estimate>,
     catalog: &Catalog,
     months: &[Date],
+    use_cases: &[UseCaseFacts],
     path: &str,
     found: &mut Problems,
 ) -> ApiFacts {
@@ -446,6 +497,7 @@ fn api_facts(
             rates_of_month: vec![None; months.len()],
             cache_min_tokens: 0.0,
             name: endpoint.name.clone(),
+            hour_factors: Vec::new(),
         };
     };
     let ttl_secs = match &endpoint.prompt_cache {
@@ -482,7 +534,17 @@ fn api_facts(
         rates_of_month,
         cache_min_tokens: sheet.cache_min_tokens.map_or(0.0, |tokens| tokens as f64),
         name: sheet.name.clone(),
+        hour_factors: sheet.rows.iter().map(|row| hour_factors(row, use_cases)).collect(),
     }
+}
+
+/// Mean factor on the token rates over the week of each use case; nothing where all hours cost the same.
+fn hour_factors(row: &PriceRow, use_cases: &[UseCaseFacts]) -> Vec<f64> {
+    let Some(off_peak) = &row.off_peak else { return Vec::new() };
+    let mean = |weights: &[f64; HOURS_PER_WEEK]| {
+        weights.iter().enumerate().map(|(hour, weight)| weight * off_peak.factor_at(hour)).sum()
+    };
+    use_cases.iter().map(|use_case| mean(&use_case.weights)).collect()
 }
 
 fn tiers(router: &Router<Estimate>, plan: &Plan<Estimate>) -> Option<Vec<usize>> {

@@ -102,7 +102,7 @@ fn tally(load: &Hours, serving: &Hours, paid: f64, fill: f64, fill_share: Option
 }
 
 /// The smallest whole number that is not smaller; 1e-9 above a whole number still counts as it.
-fn whole(x: f64) -> f64 {
+pub(super) fn whole(x: f64) -> f64 {
     // Adding and taking away 2^52 rounds without a call per hour, so that the loop over the week vectorises.
     const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
     let x = x - 1e-9;

@@ -1,13 +1,8 @@
 //! Time of one step: streams of memory and compute that meet in a smooth maximum, collectives, overhead.
 
+use super::knee::smooth_max;
 use super::memory::STEP_TOKENS;
 use super::{Deployment, GpuFacts, ModelFacts, Precision};
-
-/// Exponent of the smooth maximum `(mem^p + comp^p)^(1/p)`.
-///
-/// A hard maximum is 22-38 % too fast at the knee; 1.8 takes the mean error from 7.4 to 3.9 % (RTX 4090) and from
-/// 10.2 to 4.4 % (RTX PRO 6000) on published operator profiles.
-pub const KNEE: f64 = 1.8;
 
 /// Share of the 16 bit streaming rate that weights of 8 and 4 bits reach.
 ///
@@ -18,15 +13,6 @@ pub const NARROW_STREAM_SHARE: f64 = 0.85;
 /// A number in `low..=1e30`, whatever the input: keeps products finite and quotients defined.
 pub(super) const fn within(x: f64, low: f64) -> f64 {
     x.max(low).min(1e30)
-}
-
-/// `(a^p + b^p)^(1/p)`: at least the larger, at most `2^(1/p)` times it.
-pub(super) fn smooth_max(a: f64, b: f64) -> f64 {
-    let (high, low) = if a > b { (a, b) } else { (b, a) };
-    if low <= 0.0 {
-        return high.max(0.0);
-    }
-    high * (1.0 + (low / high).powf(KNEE)).powf(1.0 / KNEE)
 }
 
 /// Expected number of distinct experts that `tokens` tokens touch, k of E each: `E (1 - (1 - k/E)^tokens)`.

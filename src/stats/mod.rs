@@ -28,7 +28,7 @@ pub use design::{DesignError, SOBOL_DIMENSIONS, Sobol, latin_hypercube};
 pub use estimate::{Estimate, EstimateError, Spread};
 pub use family::Family;
 pub use normal::{normal_cdf, normal_quantile};
-pub use rank::{ranks, spearman};
+pub use rank::{rank_correlation, ranks, spearman};
 pub use rng::Stream;
 pub use sampler::Sampler;
 pub use summary::{Histogram, Percentile, Probability, Summary, SummaryError, quantile_sorted};

@@ -27,6 +27,21 @@ impl Growth<f64> {
         };
         factor.max(0.0).min(FACTOR_MAX)
     }
+
+    /// The factors of the first months. Compound growth is a product from month to month, which is cheaper than a power
+    /// each and differs from [`Growth::factor`] in the last digits.
+    pub fn fill(&self, months: &mut [f64]) {
+        let Self::Compound(rate) = self else {
+            months.iter_mut().zip(0..).for_each(|(factor, month)| *factor = self.factor(month));
+            return;
+        };
+        let step = 1.0 + rate.max(-1.0);
+        let mut next: f64 = 1.0;
+        for factor in months {
+            *factor = next.max(0.0).min(FACTOR_MAX);
+            next *= step;
+        }
+    }
 }
 
 impl SCurve<f64> {

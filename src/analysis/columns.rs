@@ -1,0 +1,294 @@
+//! One plan in many columns at once, only in total: the months of a horizon, or the volumes of an axis.
+//!
+//! This is the inner loop of the forecast. What does not change from column to column is worked out once, the rest runs
+//! over all columns of a use case before the next. The sums are those of [`super::month`], which keeps the lines.
+
+use crate::cache::HitRate;
+use crate::pricing::{Api, CapacityWeek, PlanUse, StorageTerms, capacity_usd, costs_bill, price_factor};
+use crate::routing::Serves;
+use crate::scenario::{ApiFacts, EndpointFacts};
+use crate::serving::{WeekShape, Weeks};
+use crate::unit::HOURS_PER_MONTH;
+
+use super::evaluator::{PlanWorld, SECS_PER_MONTH, tokens_per_request};
+use super::month::{Month, Total, WEEKS_PER_MONTH};
+use super::situation::Situation;
+
+/// What the columns of one call are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns<'a> {
+    /// Month of each column: its price lists and its growth.
+    pub months: &'a [usize],
+    /// Whether month 0 pays what is paid once.
+    pub one_time: bool,
+    /// Requests of each column, `slot * columns + column`.
+    pub requests: &'a [f64],
+    /// The weeks of the use cases.
+    pub week_shape: &'a WeekShape,
+    /// Which profile of `week_shape` each use case has.
+    pub profiles: &'a [usize],
+}
+
+/// Room to work in, kept from call to call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pad {
+    /// Requests that no response cache answers, `slot * columns + column`.
+    misses: Vec<f64>,
+    /// Requests that call an endpoint, `(slot * endpoints + endpoint) * columns + column`.
+    flows: Vec<f64>,
+    /// Replica-hours a week, `profile * columns + column`.
+    work: Vec<f64>,
+    /// Price change of each column.
+    factors: Vec<f64>,
+    /// One column of requests.
+    column: Vec<f64>,
+    weeks: Weeks,
+}
+
+impl Situation<'_> {
+    /// Adds the US dollars of each column to `usd`.
+    pub(super) fn add_totals(
+        &self,
+        columns: &Columns<'_>,
+        world: &mut PlanWorld,
+        pad: &mut Pad,
+        usd: &mut [f64],
+    ) {
+        self.beside_endpoints(columns, pad, usd);
+        self.spread(columns, world, pad);
+        for (endpoint, facts) in self.facts.endpoints.iter().enumerate() {
+            if matches!(facts, EndpointFacts::Own(_)) {
+                self.own_totals(columns, endpoint, world, pad, usd);
+            }
+        }
+        for (endpoint, facts) in self.facts.endpoints.iter().enumerate() {
+            if let (EndpointFacts::Api(facts), Serves::Api(api)) =
+                (facts, &self.plan.endpoints[endpoint].serves)
+            {
+                if api.has_contract() {
+                    self.contract_totals(columns, endpoint, world, pad, usd);
+                } else {
+                    self.api_totals(columns, endpoint, (api, facts), world, pad, usd);
+                }
+            }
+        }
+    }
+
+    /// Response caches, routing, tools, embeddings, people and network; leaves the misses.
+    fn beside_endpoints(&self, columns: &Columns<'_>, pad: &mut Pad, usd: &mut [f64]) {
+        let count = usd.len();
+        let costs = &self.plan.costs;
+        let (per_request, per_token) = (costs.gateway_usd_per_request, costs.usd_per_token());
+        let mut fixed =
+            costs_bill(costs, &PlanUse::default(), self.state.settings.engineer_usd_per_year).total();
+        for cache in [&self.plan.caches.exact, &self.plan.caches.semantic].into_iter().flatten() {
+            fixed += cache.usd_per_month;
+        }
+        pad.misses.clear();
+        pad.misses.extend_from_slice(columns.requests);
+        for slot in 0..self.use_cases.len() {
+            let (use_case, demand) = (self.use_case(slot), self.demand(slot));
+            let requests = &columns.requests[slot * count..(slot + 1) * count];
+            let misses = &mut pad.misses[slot * count..(slot + 1) * count];
+            self.response_caches(slot, requests, misses, usd);
+            let per_miss = self.routing_usd(slot) + demand.tool_calls * use_case.agent.tool_usd;
+            let mut mine = per_request + per_token * tokens_per_request(demand);
+            if let Some(embedding) = &use_case.embedding {
+                let price = self.scenario.facts().use_cases[slot].embedding_usd_per_mtok.unwrap_or(0.0) / 1e6;
+                mine += embedding.query_tokens * price;
+                fixed += embedding.ingested_tokens_per_month * price + embedding.vector_store_usd_per_month;
+            }
+            for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(misses) {
+                *usd += mine * requests + per_miss * *misses;
+            }
+        }
+        usd.iter_mut().for_each(|usd| *usd += fixed);
+        if columns.one_time {
+            let first = usd.iter_mut().zip(columns.months).filter(|(_, month)| **month == 0);
+            first.for_each(|(usd, _)| *usd += self.plan.costs.one_time_usd);
+        }
+    }
+
+    /// Takes what the response caches answer off `misses`, which starts as the requests.
+    fn response_caches(&self, slot: usize, requests: &[f64], misses: &mut [f64], usd: &mut [f64]) {
+        let cacheable = self.use_case(slot).repetition.cacheable_share;
+        let derived = self.caches_of(slot).any(|cache| matches!(cache.hit, HitRate::Derived(_)));
+        let answer = |requests: f64| {
+            let (mut asking, mut hits, mut lookups) = (cacheable, 0.0, 0.0);
+            for cache in self.caches_of(slot) {
+                lookups += asking * cache.lookup_usd_per_request;
+                let hit = asking * self.hit(slot, cache, requests * asking);
+                hits += hit;
+                asking -= hit;
+            }
+            (hits, lookups)
+        };
+        let mut same = answer(0.0);
+        for ((misses, requests), usd) in misses.iter_mut().zip(requests).zip(usd) {
+            if derived {
+                same = answer(*requests);
+            }
+            *misses = requests * (1.0 - same.0);
+            *usd += requests * same.1;
+        }
+    }
+
+    /// Sends the misses to the endpoints.
+    fn spread(&self, columns: &Columns<'_>, world: &PlanWorld, pad: &mut Pad) {
+        let count = columns.months.len();
+        pad.flows.clear();
+        pad.flows.resize(world.cells.len() * count, 0.0);
+        let endpoints = self.plan.endpoints.len().max(1);
+        for ((cell, flows), at) in world.cells.iter().zip(pad.flows.chunks_exact_mut(count.max(1))).zip(0..) {
+            let slot: usize = at / endpoints;
+            if cell.reach > 0.0 {
+                let misses = &pad.misses[slot * count..(slot + 1) * count];
+                flows.iter_mut().zip(misses).for_each(|(flow, misses)| *flow = misses * cell.reach);
+            }
+        }
+    }
+
+    /// The fleet of a deployment; what it cannot serve goes to its fallback or nowhere.
+    fn own_totals(
+        &self,
+        columns: &Columns<'_>,
+        endpoint: usize,
+        world: &PlanWorld,
+        pad: &mut Pad,
+        usd: &mut [f64],
+    ) {
+        let Serves::SelfHosted(own) = &self.plan.endpoints[endpoint].serves else { return };
+        let (count, endpoints) = (usd.len(), self.plan.endpoints.len());
+        let fits = matches!(world.memory[endpoint], Some(Ok(_)));
+        let Pad { flows, work, weeks, .. } = pad;
+        work.clear();
+        work.resize(columns.week_shape.profiles() * count, 0.0);
+        for (slot, profile) in columns.profiles.iter().enumerate() {
+            let cell = slot * endpoints + endpoint;
+            let hours = self.replica_hours_per_request(slot, &world.cells[cell]) / WEEKS_PER_MONTH;
+            let flow = &flows[cell * count..(cell + 1) * count];
+            let work = &mut work[profile * count..(profile + 1) * count];
+            work.iter_mut().zip(flow).for_each(|(work, flow)| *work += flow.max(0.0) * hours);
+        }
+        columns.week_shape.tally(work, count, &own.deployment.fleet, self.fill_share(endpoint), weeks);
+        if fits {
+            let storage = StorageTerms {
+                gb_per_replica: own.storage_gb,
+                usd_per_gb_month: own.storage_usd_per_gb_month,
+            };
+            let gpus = own.deployment.gpus_per_replica;
+            for (at, usd) in usd.iter_mut().enumerate() {
+                let week = CapacityWeek {
+                    replica_hours: weeks.replica_hours[at],
+                    busy_replica_hours: weeks.busy_replica_hours[at],
+                    peak_replicas: weeks.peak_replicas[at],
+                };
+                *usd += capacity_usd(&own.terms, gpus, &week, &storage, HOURS_PER_MONTH);
+            }
+        } else {
+            weeks.served_share.fill(0.0);
+        }
+        for slot in 0..self.use_cases.len() {
+            let from = (slot * endpoints + endpoint) * count;
+            let to = self.fallback(slot, endpoint).map(|to| (slot * endpoints + to) * count);
+            for (at, served) in weeks.served_share.iter().enumerate() {
+                let gone = flows[from + at] * (1.0 - served);
+                flows[from + at] -= gone;
+                if let Some(to) = to {
+                    flows[to + at] += gone;
+                }
+            }
+        }
+    }
+
+    /// A provider's bill where no contract looks at its lines.
+    fn api_totals(
+        &self,
+        columns: &Columns<'_>,
+        endpoint: usize,
+        (api, facts): (&Api<f64>, &ApiFacts),
+        world: &mut PlanWorld,
+        pad: &mut Pad,
+        usd: &mut [f64],
+    ) {
+        let (count, endpoints) = (usd.len(), self.plan.endpoints.len());
+        fill_factors(api.price_change_per_year, columns.months, &mut pad.factors);
+        for slot in 0..self.use_cases.len() {
+            let cell = slot * endpoints + endpoint;
+            if world.cells[cell].reach <= 0.0 && !self.takes_overflow(slot, endpoint) {
+                continue;
+            }
+            let flows = &pad.flows[cell * count..(cell + 1) * count];
+            let mut from = 0;
+            // Neighbouring columns mostly pay by the same row of the price sheet.
+            while from < count {
+                let row = facts.rates_of_month[columns.months[from]];
+                let same =
+                    columns.months[from..].iter().take_while(|month| facts.rates_of_month[**month] == row);
+                let to = from + same.count();
+                let line = match world.cells[cell].unit_line {
+                    Some(line) if line.rates == row => line,
+                    _ => self.unit_line(slot, endpoint, (api, facts), row),
+                };
+                world.cells[cell].unit_line = Some(line);
+                let rows = usd[from..to].iter_mut().zip(&flows[from..to]).zip(&pad.factors[from..to]);
+                for ((usd, requests), factor) in rows {
+                    let read = line.reads.read(requests / SECS_PER_MONTH);
+                    *usd += requests * (factor * (line.base + line.per_read_token * read) + line.fees);
+                }
+                let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);
+                if let Some(rate) = stored.filter(|_| self.caches_prompts(endpoint)) {
+                    let storage = self.cache_storage_usd(slot, endpoint, rate, HOURS_PER_MONTH);
+                    let used =
+                        usd[from..to].iter_mut().zip(&flows[from..to]).filter(|(_, flow)| **flow > 0.0);
+                    used.for_each(|(usd, _)| *usd += storage);
+                }
+                from = to;
+            }
+        }
+    }
+
+    fn takes_overflow(&self, slot: usize, endpoint: usize) -> bool {
+        let first = self.facts.routes[slot].tiers.first();
+        first.is_some_and(|first| self.fallback(slot, *first) == Some(endpoint))
+    }
+
+    /// A provider's bill that a contract looks at: column by column, with its lines.
+    fn contract_totals(
+        &self,
+        columns: &Columns<'_>,
+        endpoint: usize,
+        world: &mut PlanWorld,
+        pad: &mut Pad,
+        usd: &mut [f64],
+    ) {
+        let count = usd.len();
+        for (at, usd) in usd.iter_mut().enumerate() {
+            for (cell, flow) in world.flows.iter_mut().enumerate() {
+                *flow = pad.flows[cell * count + at];
+            }
+            pad.column.clear();
+            pad.column.extend(columns.requests.iter().skip(at).step_by(count));
+            let mut total = Total::default();
+            let month = Month { situation: *self, requests: &pad.column, month: columns.months[at] };
+            month.api(endpoint, world, &mut total);
+            *usd += total.0;
+        }
+    }
+}
+
+/// The price change of each column; months in a row are a product, which is cheaper than a power each.
+fn fill_factors(change_per_year: f64, months: &[usize], factors: &mut Vec<f64>) {
+    factors.clear();
+    let step = price_factor(change_per_year, 1.0);
+    let mut last: Option<(usize, f64)> = None;
+    factors.extend(months.iter().map(|month| {
+        let factor = match last {
+            Some((before, factor)) if before == *month => factor,
+            Some((before, factor)) if before + 1 == *month => factor * step,
+            _ => price_factor(change_per_year, *month as f64),
+        };
+        last = Some((*month, factor));
+        factor
+    }));
+}
