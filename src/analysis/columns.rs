@@ -3,6 +3,8 @@
 //! This is the inner loop of the forecast. What does not change from column to column is worked out once, the rest runs
 //! over all columns of a use case before the next. The sums are those of [`super::month`], which keeps the lines.
 
+use multiversion::multiversion;
+
 use crate::cache::HitRate;
 use crate::pricing::{Api, CapacityWeek, PlanUse, StorageTerms, capacity_usd, costs_bill, price_factor};
 use crate::routing::Serves;
@@ -40,6 +42,8 @@ pub(super) struct Pad {
     work: Vec<f64>,
     /// Price change of each column.
     factors: Vec<f64>,
+    /// Cached tokens per request of each column.
+    reads: Vec<f64>,
     /// One column of requests.
     column: Vec<f64>,
     weeks: Weeks,
@@ -123,13 +127,19 @@ impl Situation<'_> {
             }
             (hits, lookups)
         };
-        let mut same = answer(0.0);
-        for ((misses, requests), usd) in misses.iter_mut().zip(requests).zip(usd) {
-            if derived {
-                same = answer(*requests);
+        let same = answer(0.0);
+        let columns = misses.iter_mut().zip(requests).zip(usd);
+        if derived {
+            for ((misses, requests), usd) in columns {
+                let (hits, lookups) = answer(*requests);
+                *misses = requests * (1.0 - hits);
+                *usd += requests * lookups;
             }
-            *misses = requests * (1.0 - same.0);
-            *usd += requests * same.1;
+        } else if same != (0.0, 0.0) {
+            for ((misses, requests), usd) in columns {
+                *misses = requests * (1.0 - same.0);
+                *usd += requests * same.1;
+            }
         }
     }
 
@@ -213,6 +223,7 @@ impl Situation<'_> {
     ) {
         let (count, endpoints) = (usd.len(), self.plan.endpoints.len());
         fill_factors(api.price_change_per_year, columns.months, &mut pad.factors);
+        pad.reads.resize(count, 0.0);
         for slot in 0..self.use_cases.len() {
             let cell = slot * endpoints + endpoint;
             if world.cells[cell].reach <= 0.0 && !self.takes_overflow(slot, endpoint) {
@@ -231,11 +242,10 @@ impl Situation<'_> {
                     _ => self.unit_line(slot, endpoint, (api, facts), row),
                 };
                 world.cells[cell].unit_line = Some(line);
-                let rows = usd[from..to].iter_mut().zip(&flows[from..to]).zip(&pad.factors[from..to]);
-                for ((usd, requests), factor) in rows {
-                    let read = line.reads.read(requests / SECS_PER_MONTH);
-                    *usd += requests * (factor * (line.base + line.per_read_token * read) + line.fees);
-                }
+                let reads = &mut pad.reads[from..to];
+                line.reads.read_each(&flows[from..to], 1.0 / SECS_PER_MONTH, reads);
+                let price = (line.base, line.per_read_token, line.fees);
+                add_requests(&flows[from..to], &pad.factors[from..to], reads, price, &mut usd[from..to]);
                 let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);
                 if let Some(rate) = stored.filter(|_| self.caches_prompts(endpoint)) {
                     let storage = self.cache_storage_usd(slot, endpoint, rate, HOURS_PER_MONTH);
@@ -274,6 +284,20 @@ impl Situation<'_> {
             month.api(endpoint, world, &mut total);
             *usd += total.0;
         }
+    }
+}
+
+/// Adds what requests cost whose tokens are `base + per_read * reads` at a price factor, plus fees.
+#[multiversion(targets = "simd")]
+fn add_requests(
+    requests: &[f64],
+    factors: &[f64],
+    reads: &[f64],
+    (base, per_read, fees): (f64, f64, f64),
+    usd: &mut [f64],
+) {
+    for (((usd, requests), factor), read) in usd.iter_mut().zip(requests).zip(factors).zip(reads) {
+        *usd += requests * (factor * (base + per_read * read) + fees);
     }
 }
 

@@ -23,11 +23,72 @@ const RANK_DRAWS: usize = 4096;
 /// Bins of the histogram of the mean month.
 const BINS: usize = 48;
 
-/// One trial: cost of each plan in each month, and the draws of the uncertain quantities.
-struct Trial {
-    /// `plan * months + month`, US dollars.
-    months: Vec<f64>,
+/// What was drawn so far, one row per trial.
+struct Drawn {
+    trials: usize,
+    months: usize,
+    plans: usize,
+    variables: usize,
+    /// US dollars, `(trial * plans + plan) * months + month`.
+    costs: Vec<f64>,
+    /// Draws of the uncertain quantities, `trial * variables + variable`.
     values: Vec<f64>,
+}
+
+impl Drawn {
+    fn new(scenario: &Scenario) -> Self {
+        Self {
+            trials: 0,
+            months: scenario.facts().months.len(),
+            plans: scenario.draft().plans.len(),
+            variables: scenario.variables().len(),
+            costs: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Draws on until there are so many trials.
+    fn extend(&mut self, scenario: &Scenario, to: usize) {
+        let (from, row) = (self.trials, self.plans * self.months);
+        self.costs.resize(to * row, 0.0);
+        // A row of no variables would be no row at all.
+        let variables = self.variables.max(1);
+        self.values.resize(to * variables, 0.0);
+        let costs = self.costs[from * row..].par_chunks_exact_mut(row);
+        let values = self.values[from * variables..].par_chunks_exact_mut(variables);
+        costs.zip(values).enumerate().with_min_len(16).for_each_init(
+            || (Evaluator::new(scenario), scenario.draw()),
+            |(evaluator, draw), (offset, (costs, values))| {
+                draw.become_trial(scenario, (from + offset) as u64);
+                evaluator.prepare(&draw.state);
+                evaluator.all_months(&draw.state, Some(&draw.noise), costs);
+                values[..draw.values.len()].copy_from_slice(&draw.values);
+            },
+        );
+        self.trials = to;
+    }
+
+    /// Mean month of a plan, by trial.
+    fn mean_months(&self, plan: usize) -> Vec<f64> {
+        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
+        rows.map(|months| months.iter().sum::<f64>() / self.months as f64).collect()
+    }
+
+    /// Costs of a plan, `month * trials + trial`.
+    fn by_month(&self, plan: usize) -> Vec<f64> {
+        let mut columns = vec![0.0; self.months * self.trials];
+        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
+        for (trial, row) in rows.enumerate() {
+            let places = columns.iter_mut().skip(trial).step_by(self.trials);
+            places.zip(row).for_each(|(place, usd)| *place = *usd);
+        }
+        columns
+    }
+
+    /// Draws of a variable in the first trials.
+    fn variable(&self, variable: usize, trials: usize) -> Vec<f64> {
+        self.values.iter().skip(variable).step_by(self.variables).take(trials).copied().collect()
+    }
 }
 
 /// Draws `trials` states of the world and costs every plan in each.
@@ -36,52 +97,25 @@ struct Trial {
 /// answer then holds what was drawn.
 pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast) -> bool) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
-    let (months, plans) = (scenario.facts().months.len(), scenario.draft().plans.len());
-    let mut drawn: Vec<Trial> = Vec::with_capacity(trials as usize);
+    let mut drawn = Drawn::new(scenario);
     let mut block = FIRST_BLOCK;
     loop {
-        let from = drawn.len() as u32;
         let to = block.min(trials);
-        let fresh: Vec<Trial> = (from..to)
-            .into_par_iter()
-            .with_min_len(16)
-            .map_init(
-                || (Evaluator::new(scenario), scenario.draw()),
-                |(evaluator, draw), index| {
-                    draw.become_trial(scenario, u64::from(index));
-                    evaluator.prepare(&draw.state);
-                    let mut costs = vec![0.0; months * plans];
-                    evaluator.all_months(&draw.state, Some(&draw.noise), &mut costs);
-                    Trial { months: costs, values: draw.values.clone() }
-                },
-            )
-            .collect();
-        drawn.extend(fresh);
-        let last = drawn.len() as u32 >= trials;
+        drawn.extend(scenario, to as usize);
         let answer = summarise(scenario, &drawn);
-        if last || !watch(answer.clone()) {
+        if to >= trials || !watch(answer.clone()) {
             return answer;
         }
         block = block.saturating_mul(4);
     }
 }
 
-fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
-    let months = scenario.facts().months.len();
-    let plans = scenario.draft().plans.len();
-    let totals: Vec<Vec<f64>> = (0..plans)
-        .map(|plan| {
-            drawn
-                .iter()
-                .map(|trial| {
-                    trial.months[plan * months..(plan + 1) * months].iter().sum::<f64>() / months as f64
-                })
-                .collect()
-        })
-        .collect();
+fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
+    let (months, plans) = (drawn.months, drawn.plans);
+    let totals: Vec<Vec<f64>> = (0..plans).map(|plan| drawn.mean_months(plan)).collect();
     let standing = findings::contenders(&evaluate(scenario).plans);
     let mut cheapest = vec![0; plans];
-    (0..drawn.len()).for_each(|trial| {
+    (0..drawn.trials).for_each(|trial| {
         let cost = |plan: usize| totals[plan][trial];
         if let Some(best) = standing.iter().copied().min_by(|a, b| cost(*a).total_cmp(&cost(*b))) {
             cheapest[best] += 1;
@@ -91,14 +125,7 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()
         .map(|plan| {
-            let mut column = Vec::with_capacity(drawn.len());
-            let bands = (0..months)
-                .map(|month| {
-                    column.clear();
-                    column.extend(drawn.iter().map(|trial| trial.months[plan * months + month]));
-                    band(&mut column)
-                })
-                .collect();
+            let bands = drawn.by_month(plan).chunks_exact_mut(drawn.trials).map(band).collect();
             let mean_month = spread(&totals[plan]);
             let (histogram, histogram_low, histogram_high) = histogram(&totals[plan]);
             PlanForecast {
@@ -106,10 +133,10 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
                 name: scenario.draft().plans[plan].name.clone(),
                 horizon: mean_month.times(months as f64),
                 mean_month,
-                cheapest: probability(cheapest[plan], drawn.len()),
+                cheapest: probability(cheapest[plan], drawn.trials),
                 months: bands,
                 over_budget: budget.map(|budget| {
-                    probability(totals[plan].iter().filter(|usd| **usd > budget).count(), drawn.len())
+                    probability(totals[plan].iter().filter(|usd| **usd > budget).count(), drawn.trials)
                 }),
                 histogram,
                 histogram_low,
@@ -121,13 +148,13 @@ fn summarise(scenario: &Scenario, drawn: &[Trial]) -> Forecast {
         standing.into_iter().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
     order.sort_by(|a, b| rows[*a].mean_month.mean.total_cmp(&rows[*b].mean_month.mean));
     let (best, second) = (order.first().copied(), order.get(1).copied());
-    let ranked = drawn.len().min(RANK_DRAWS);
-    let variables = ranked_variables(scenario, &drawn[..ranked]);
+    let ranked = drawn.trials.min(RANK_DRAWS);
+    let variables = ranked_variables(drawn, ranked);
     let difference: Option<Vec<f64>> = best
         .zip(second)
         .map(|(best, second)| (0..ranked).map(|trial| totals[second][trial] - totals[best][trial]).collect());
     Forecast {
-        header: header(scenario, drawn.len() as u32),
+        header: header(scenario, drawn.trials as u32),
         cheaper: pairs(&totals),
         drivers: difference.map(|target| drivers(scenario, &variables, &target)).unwrap_or_default(),
         plan_drivers: totals.iter().map(|target| drivers(scenario, &variables, &target[..ranked])).collect(),
@@ -152,15 +179,9 @@ fn pairs(totals: &[Vec<f64>]) -> Vec<Vec<Probability>> {
         .collect()
 }
 
-/// Ranks of each uncertain quantity's draws.
-fn ranked_variables(scenario: &Scenario, drawn: &[Trial]) -> Vec<Vec<f64>> {
-    (0..scenario.variables().len())
-        .into_par_iter()
-        .map(|position| {
-            let values: Vec<f64> = drawn.iter().map(|trial| trial.values[position]).collect();
-            ranks(&values)
-        })
-        .collect()
+/// Ranks of each uncertain quantity's first draws.
+fn ranked_variables(drawn: &Drawn, trials: usize) -> Vec<Vec<f64>> {
+    (0..drawn.variables).into_par_iter().map(|variable| ranks(&drawn.variable(variable, trials))).collect()
 }
 
 /// Rank correlation of each uncertain quantity with a target, the strongest first.

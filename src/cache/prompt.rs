@@ -1,9 +1,13 @@
 //! How input tokens split at an endpoint's cache of prompt prefixes.
 
 use super::{PromptCache, PromptTtl};
+use crate::stats::found_within;
 
 /// A shorter pause than this counts as this, in seconds; only so that nothing divides by zero.
 const PAUSE_MIN: f64 = 1e-3;
+
+/// An exponential pause of mean 1 ends within this with the probability 1, as far as a double can tell.
+const CERTAIN: f64 = 40.0;
 
 /// Input tokens per request, by what they cost; the three sum to the prompt tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -109,6 +113,28 @@ impl PromptCurve {
         self.read + self.first * shared + self.later * shared.max(self.in_loop)
     }
 
+    /// [`PromptCurve::read`] for many rates: `rate_factor * rates[i]` requests per second each.
+    pub fn read_each(&self, rates: &[f64], rate_factor: f64, out: &mut [f64]) {
+        if !self.follows_rate() {
+            out.fill(self.read);
+            return;
+        }
+        let life = self.life * rate_factor;
+        for (out, rate) in out.iter_mut().zip(rates) {
+            *out = life * rate;
+        }
+        // Where even the thinnest stream finds everything, so do the others.
+        if out.iter().all(|x| *x >= CERTAIN) {
+            out.fill(1.0);
+        } else {
+            found_within(out);
+        }
+        for shared in out {
+            let later = if *shared > self.in_loop { *shared } else { self.in_loop };
+            *shared = self.read + self.first * *shared + self.later * later;
+        }
+    }
+
     /// Whether the rate changes what is read.
     #[must_use]
     pub fn follows_rate(&self) -> bool {
@@ -181,8 +207,6 @@ fn derived(parts: &Parts, inputs: &PromptInputs, ttl: f64) -> PromptCurve {
 /// Probability that an exponential pause of mean g ends within t, given t / g.
 #[inline]
 fn found(ratio: f64) -> f64 {
-    // Beyond this the double next to the answer is 1 itself.
-    const CERTAIN: f64 = 40.0;
     if ratio < CERTAIN { -(-ratio).exp_m1() } else { 1.0 }
 }
 

@@ -102,13 +102,14 @@ fn tally(load: &Hours, serving: &Hours, paid: f64, fill: f64, fill_share: Option
 }
 
 /// The smallest whole number that is not smaller; 1e-9 above a whole number still counts as it.
+#[inline(always)]
 pub(super) fn whole(x: f64) -> f64 {
     // Adding and taking away 2^52 rounds without a call per hour, so that the loop over the week vectorises.
     const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
     let x = x - 1e-9;
     let near = (x + ULP_IS_ONE) - ULP_IS_ONE;
     let up = if near < x { near + 1.0 } else { near };
-    up.max(0.0)
+    if up > 0.0 { up } else { 0.0 }
 }
 
 const LANES: usize = 8;

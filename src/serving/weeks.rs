@@ -4,6 +4,8 @@
 //! profile are one hour that counts several times, and only an hour that no other tops in every profile can be the
 //! busiest one. Each number is what [`week`] gives for that week; it keeps more.
 
+use multiversion::multiversion;
+
 use super::fleet::{week, whole};
 use super::{Fleet, Scaling};
 use crate::unit::HOURS_PER_WEEK;
@@ -106,65 +108,39 @@ impl WeekShape {
                 let replicas = f64::from(replicas);
                 out.peak_replicas.fill(replicas);
                 out.replica_hours.fill(replicas * HOURS_PER_WEEK as f64);
-                self.serve(work, weeks, out, |_| replicas * fill, |_| 0.0);
+                serve_fixed(self, work, replicas * fill, out);
             }
             Scaling::Peak => {
-                for &hour in &self.peaks {
-                    self.load(hour, work, weeks, &mut out.load);
-                    for (peak, load) in out.peak_replicas.iter_mut().zip(&out.load) {
-                        *peak = if *load > *peak { *load } else { *peak };
-                    }
-                }
+                largest_load(self, work, out);
                 for (peak, paid) in out.peak_replicas.iter_mut().zip(&mut out.replica_hours) {
                     *peak = whole(*peak * factor) + spare;
                     *paid = *peak * HOURS_PER_WEEK as f64;
                 }
                 // A fleet for its peak serves every hour.
-                self.all_work(work, weeks, &mut out.busy_replica_hours);
+                self.all_work(work, &mut out.busy_replica_hours);
             }
             Scaling::Auto { min, max, .. } => {
-                let (low, high) = (f64::from(min), f64::from(max.max(min)));
-                let serving = move |load: f64| (whole(load * factor) + spare).max(low).min(high);
-                self.serve(work, weeks, out, move |load| serving(load) * fill, serving);
+                let bounds = (f64::from(min), f64::from(max.max(min)));
+                serve_auto(self, work, (factor, spare, fill), bounds, out);
             }
         }
         let Weeks { busy_replica_hours, served_share, load, .. } = out;
-        self.all_work(work, weeks, load);
+        self.all_work(work, load);
         for ((share, busy), all) in served_share.iter_mut().zip(busy_replica_hours).zip(load) {
             *share = if *all > 0.0 { (*busy / *all).min(1.0) } else { 1.0 };
         }
     }
 
-    /// Adds up what is busy: in each hour at most `capacity` of the load. Where `paid` gives more than nothing, it is
-    /// paid by the hour and its largest is the peak.
-    fn serve(
-        &self,
-        work: &[f64],
-        weeks: usize,
-        out: &mut Weeks,
-        capacity: impl Fn(f64) -> f64,
-        paid: impl Fn(f64) -> f64,
-    ) {
-        for (hour, times) in self.times.iter().enumerate() {
-            self.load(hour, work, weeks, &mut out.load);
-            for (at, load) in out.load.iter().enumerate() {
-                out.busy_replica_hours[at] += times * load.min(capacity(*load));
-                let paid = paid(*load);
-                out.replica_hours[at] += times * paid;
-                out.peak_replicas[at] = out.peak_replicas[at].max(paid);
-            }
-        }
-    }
-
     /// Load in one distinct hour of each week, in replicas.
-    fn load(&self, hour: usize, work: &[f64], weeks: usize, load: &mut [f64]) {
+    #[inline(always)]
+    fn load(&self, hour: usize, work: &[f64], load: &mut [f64]) {
         let shares = &self.hours[hour * self.profiles.len()..][..self.profiles.len()];
-        add_up(shares.iter().copied(), work, weeks, load);
+        add_up(shares.iter().copied(), work, load);
     }
 
     /// Work of each week, in replica-hours.
-    fn all_work(&self, work: &[f64], weeks: usize, all: &mut [f64]) {
-        add_up(self.profiles.iter().map(|profile| profile.iter().sum()), work, weeks, all);
+    fn all_work(&self, work: &[f64], all: &mut [f64]) {
+        add_up(self.profiles.iter().map(|profile| profile.iter().sum()), work, all);
     }
 
     /// Weeks in which it matters which hour follows which.
@@ -190,10 +166,60 @@ impl WeekShape {
     }
 }
 
+/// The load of each week's busiest hour.
+#[multiversion(targets = "simd")]
+fn largest_load(shape: &WeekShape, work: &[f64], out: &mut Weeks) {
+    let Weeks { peak_replicas, load, .. } = out;
+    for &hour in &shape.peaks {
+        shape.load(hour, work, load);
+        for (peak, load) in peak_replicas.iter_mut().zip(&*load) {
+            *peak = if *load > *peak { *load } else { *peak };
+        }
+    }
+}
+
+/// What a capacity that never changes serves.
+#[multiversion(targets = "simd")]
+fn serve_fixed(shape: &WeekShape, work: &[f64], capacity: f64, out: &mut Weeks) {
+    let Weeks { busy_replica_hours, load, .. } = out;
+    for (hour, times) in shape.times.iter().enumerate() {
+        shape.load(hour, work, load);
+        for (busy, load) in busy_replica_hours.iter_mut().zip(&*load) {
+            *busy += times * if *load < capacity { *load } else { capacity };
+        }
+    }
+}
+
+/// What a fleet serves that follows its load hour by hour, what it pays and its largest size.
+#[multiversion(targets = "simd")]
+fn serve_auto(
+    shape: &WeekShape,
+    work: &[f64],
+    (factor, spare, fill): (f64, f64, f64),
+    (low, high): (f64, f64),
+    out: &mut Weeks,
+) {
+    let Weeks { replica_hours, busy_replica_hours, peak_replicas, load, .. } = out;
+    for (hour, times) in shape.times.iter().enumerate() {
+        shape.load(hour, work, load);
+        let columns =
+            replica_hours.iter_mut().zip(busy_replica_hours.iter_mut()).zip(peak_replicas.iter_mut());
+        for (((paid, busy), peak), load) in columns.zip(&*load) {
+            let wanted = whole(load * factor) + spare;
+            let wanted = if wanted > low { wanted } else { low };
+            let serving = if wanted < high { wanted } else { high };
+            *paid += times * serving;
+            *busy += times * if *load < serving * fill { *load } else { serving * fill };
+            *peak = if serving > *peak { serving } else { *peak };
+        }
+    }
+}
+
 /// `sum[week] = Σ share[profile] work[profile][week]`, held to what [`week`] computes with.
-fn add_up(shares: impl Iterator<Item = f64>, work: &[f64], weeks: usize, sum: &mut [f64]) {
+#[inline(always)]
+fn add_up(shares: impl Iterator<Item = f64>, work: &[f64], sum: &mut [f64]) {
     sum.fill(0.0);
-    for (share, work) in shares.zip(work.chunks_exact(weeks.max(1))) {
+    for (share, work) in shares.zip(work.chunks_exact(sum.len().max(1))) {
         for (sum, work) in sum.iter_mut().zip(work) {
             *sum += share * work;
         }
