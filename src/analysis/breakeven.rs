@@ -185,7 +185,7 @@ fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
         for (slot, &place) in places.iter().enumerate() {
             column.clear();
             column.extend(draws.iter().map(|costs| costs[plan * places.len() + slot]));
-            bands[place] = band(&mut column);
+            bands[place] = band(&column);
         }
         for place in 0..bands.len() {
             if place % BAND_STRIDE != 0 {

@@ -102,9 +102,7 @@ impl Situation<'_> {
                 mine += embedding.query_tokens * price;
                 fixed += embedding.ingested_tokens_per_month * price + embedding.vector_store_usd_per_month;
             }
-            for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(misses) {
-                *usd += mine * requests + per_miss * *misses;
-            }
+            add_lines(requests, misses, (mine, per_miss), usd);
         }
         usd.iter_mut().for_each(|usd| *usd += fixed);
         if columns.one_time {
@@ -153,7 +151,7 @@ impl Situation<'_> {
             let slot: usize = at / endpoints;
             if cell.reach > 0.0 {
                 let misses = &pad.misses[slot * count..(slot + 1) * count];
-                flows.iter_mut().zip(misses).for_each(|(flow, misses)| *flow = misses * cell.reach);
+                times(misses, cell.reach, flows);
             }
         }
     }
@@ -178,7 +176,7 @@ impl Situation<'_> {
             let hours = self.replica_hours_per_request(slot, &world.cells[cell]) / WEEKS_PER_MONTH;
             let flow = &flows[cell * count..(cell + 1) * count];
             let work = &mut work[profile * count..(profile + 1) * count];
-            work.iter_mut().zip(flow).for_each(|(work, flow)| *work += flow.max(0.0) * hours);
+            add_times(flow, hours, work);
         }
         columns.week_shape.tally(work, count, &own.deployment.fleet, self.fill_share(endpoint), weeks);
         if fits {
@@ -200,12 +198,11 @@ impl Situation<'_> {
         }
         for slot in 0..self.use_cases.len() {
             let from = (slot * endpoints + endpoint) * count;
-            let to = self.fallback(slot, endpoint).map(|to| (slot * endpoints + to) * count);
-            for (at, served) in weeks.served_share.iter().enumerate() {
-                let gone = flows[from + at] * (1.0 - served);
-                flows[from + at] -= gone;
-                if let Some(to) = to {
-                    flows[to + at] += gone;
+            match self.fallback(slot, endpoint) {
+                Some(to) => shed(flows, from, (slot * endpoints + to) * count, &weeks.served_share),
+                None => {
+                    let kept = flows[from..].iter_mut().zip(&weeks.served_share);
+                    kept.for_each(|(flow, served)| *flow *= served);
                 }
             }
         }
@@ -234,9 +231,9 @@ impl Situation<'_> {
             // Neighbouring columns mostly pay by the same row of the price sheet.
             while from < count {
                 let row = facts.rates_of_month[columns.months[from]];
-                let same =
-                    columns.months[from..].iter().take_while(|month| facts.rates_of_month[**month] == row);
-                let to = from + same.count();
+                let pays_alike = |month: &&usize| facts.rates_of_month[**month] == row;
+                let alike = || columns.months[from..].iter().take_while(pays_alike).count();
+                let to = if facts.one_row { count } else { from + alike() };
                 let line = match world.cells[cell].unit_line {
                     Some(line) if line.rates == row => line,
                     _ => self.unit_line(slot, endpoint, (api, facts), row),
@@ -284,6 +281,35 @@ impl Situation<'_> {
             month.api(endpoint, world, &mut total);
             *usd += total.0;
         }
+    }
+}
+
+/// Adds what requests and misses cost, each at its price.
+#[multiversion(targets = "simd")]
+fn add_lines(requests: &[f64], misses: &[f64], (per_request, per_miss): (f64, f64), usd: &mut [f64]) {
+    for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(misses) {
+        *usd += per_request * requests + per_miss * misses;
+    }
+}
+
+/// `out[i] = x[i] * factor`.
+#[multiversion(targets = "simd")]
+fn times(x: &[f64], factor: f64, out: &mut [f64]) {
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = x * factor);
+}
+
+/// `sum[i] += x[i] * factor`.
+#[multiversion(targets = "simd")]
+fn add_times(x: &[f64], factor: f64, sum: &mut [f64]) {
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x * factor);
+}
+
+/// Moves what is not served from the flows at `from` to those at `to`.
+fn shed(flows: &mut [f64], from: usize, to: usize, served_share: &[f64]) {
+    for (at, served) in served_share.iter().enumerate() {
+        let gone = flows[from + at] * (1.0 - served);
+        flows[from + at] -= gone;
+        flows[to + at] += gone;
     }
 }
 

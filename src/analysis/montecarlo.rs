@@ -125,7 +125,7 @@ fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()
         .map(|plan| {
-            let bands = drawn.by_month(plan).chunks_exact_mut(drawn.trials).map(band).collect();
+            let bands = drawn.by_month(plan).chunks_exact(drawn.trials).map(band).collect();
             let mean_month = spread(&totals[plan]);
             let (histogram, histogram_low, histogram_high) = histogram(&totals[plan]);
             PlanForecast {

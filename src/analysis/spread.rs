@@ -3,25 +3,38 @@
 use super::results::{Band, Probability, Spread};
 use crate::stats::Summary;
 
-/// Band of a column of draws, which is reordered. Percentiles interpolate between order statistics (type 7 of
+/// Band of a column of draws. Percentiles interpolate between order statistics (type 7 of
 /// Hyndman and Fan 1996).
-pub(super) fn band(draws: &mut [f64]) -> Band {
+pub(super) fn band(draws: &[f64]) -> Band {
     if draws.is_empty() {
         return Band::default();
     }
-    // Summed in draw order, before selection reorders them: the same bytes whatever the threads did.
+    // Summed in draw order: the same bytes whatever the threads did.
     let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+    // Whole numbers in the same order are compared in one instruction.
+    let mut keys: Vec<u64> = draws.iter().map(|usd| key(*usd)).collect();
     let mut from = 0;
     let mut at = |share: f64| {
-        let place = share * (draws.len() - 1) as f64;
+        let place = share * (keys.len() - 1) as f64;
         let low = place.floor() as usize;
-        let (_, value, above) = draws[from..].select_nth_unstable_by(low - from, f64::total_cmp);
-        let value = *value;
-        let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(value);
+        let (_, value, above) = keys[from..].select_nth_unstable(low - from);
+        let (value, next) = (*value, above.iter().copied().min().unwrap_or(*value));
+        let (value, next) = (number(value), number(next));
         from = low;
         value + (place - low as f64) * (next - value)
     };
     Band { p5: at(0.05), p25: at(0.25), p50: at(0.5), p75: at(0.75), p95: at(0.95), mean }
+}
+
+/// A whole number in the place that a number has in the total order.
+fn key(x: f64) -> u64 {
+    let bits = x.to_bits();
+    bits ^ if bits >> 63 == 1 { u64::MAX } else { 1 << 63 }
+}
+
+/// The number that has a [`key`].
+fn number(key: u64) -> f64 {
+    f64::from_bits(key ^ if key >> 63 == 1 { 1 << 63 } else { u64::MAX })
 }
 
 /// Share of successes with its 95 % Wilson interval (Wilson 1927).
@@ -69,5 +82,26 @@ impl Spread {
             p50_error: self.p50_error * factor,
             p95_error: self.p95_error * factor,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_their_numbers_and_give_them_back() {
+        let mut numbers = vec![0.0, -0.0, 1.0, -1.0, 1e300, -1e300, f64::INFINITY, f64::NEG_INFINITY, 1e-310];
+        numbers.sort_by(f64::total_cmp);
+        assert!(numbers.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+        assert!(numbers.iter().all(|x| number(key(*x)).to_bits() == x.to_bits()));
+    }
+
+    #[test]
+    fn a_band_interpolates_between_order_statistics() {
+        let draws: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        let found = band(&draws);
+        assert_eq!((found.p5, found.p25, found.p50, found.p75, found.p95), (5.0, 25.0, 50.0, 75.0, 95.0));
+        assert_eq!((found.mean, band(&[3.0, 1.0]).p25), (50.0, 1.5));
     }
 }

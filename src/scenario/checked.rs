@@ -145,6 +145,8 @@ pub struct ApiFacts {
     pub rates: Vec<Rates>,
     /// For each month, the row that holds on its first day; the nearest one where none does.
     pub rates_of_month: Vec<Option<usize>>,
+    /// Whether all months have the same row.
+    pub one_row: bool,
     /// Shortest prefix that the provider caches, in the model's tokens; 0 if there is no minimum.
     pub cache_min_tokens: f64,
     /// Name of the model.
@@ -495,6 +497,7 @@ fn api_facts(
         return ApiFacts {
             rates: Vec::new(),
             rates_of_month: vec![None; months.len()],
+            one_row: true,
             cache_min_tokens: 0.0,
             name: endpoint.name.clone(),
             hour_factors: Vec::new(),
@@ -505,7 +508,7 @@ fn api_facts(
         PromptCache::Off | PromptCache::Given(_) => 0.0,
     };
     let mut outdated = None;
-    let rates_of_month = months
+    let rates_of_month: Vec<Option<usize>> = months
         .iter()
         .map(|day| {
             let (row, fit) = sheet.row_near(*day)?;
@@ -531,6 +534,7 @@ fn api_facts(
     }
     ApiFacts {
         rates: sheet.rows.iter().map(|row| Rates::from_row(row, api.tier, ttl_secs)).collect(),
+        one_row: rates_of_month.windows(2).all(|pair| pair[0] == pair[1]),
         rates_of_month,
         cache_min_tokens: sheet.cache_min_tokens.map_or(0.0, |tokens| tokens as f64),
         name: sheet.name.clone(),

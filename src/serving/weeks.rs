@@ -19,6 +19,8 @@ pub struct WeekShape {
     hours: Vec<f64>,
     /// How often each distinct hour occurs in a week.
     times: Vec<f64>,
+    /// Sum of each profile's shares.
+    whole: Vec<f64>,
     /// Positions in `times` of the hours that can be the busiest.
     peaks: Vec<usize>,
 }
@@ -34,8 +36,13 @@ pub struct Weeks {
     pub peak_replicas: Vec<f64>,
     /// Share of the work that was served, 0..=1; 1 without work.
     pub served_share: Vec<f64>,
-    load: Vec<f64>,
+    /// The work of a few weeks, by profile.
+    lanes: Vec<Lanes>,
 }
+
+/// As many weeks as are computed side by side.
+type Lanes = [f64; LANES];
+const LANES: usize = 8;
 
 impl Weeks {
     fn reset(&mut self, weeks: usize) {
@@ -44,7 +51,6 @@ impl Weeks {
             &mut self.busy_replica_hours,
             &mut self.peak_replicas,
             &mut self.served_share,
-            &mut self.load,
         ] {
             column.clear();
             column.resize(weeks, 0.0);
@@ -74,7 +80,8 @@ impl WeekShape {
                 !(0..times.len()).any(|other| other != *at && topped(other))
             })
             .collect();
-        Self { profiles, hours, times, peaks }
+        let whole = profiles.iter().map(|profile| profile.iter().sum()).collect();
+        Self { profiles, hours, times, whole, peaks }
     }
 
     /// Number of profiles.
@@ -124,23 +131,45 @@ impl WeekShape {
                 serve_auto(self, work, (factor, spare, fill), bounds, out);
             }
         }
-        let Weeks { busy_replica_hours, served_share, load, .. } = out;
-        self.all_work(work, load);
-        for ((share, busy), all) in served_share.iter_mut().zip(busy_replica_hours).zip(load) {
-            *share = if *all > 0.0 { (*busy / *all).min(1.0) } else { 1.0 };
-        }
+        self.share_served(work, out);
     }
 
-    /// Load in one distinct hour of each week, in replicas.
-    #[inline(always)]
-    fn load(&self, hour: usize, work: &[f64], load: &mut [f64]) {
-        let shares = &self.hours[hour * self.profiles.len()..][..self.profiles.len()];
-        add_up(shares.iter().copied(), work, load);
+    /// What was served of all the work.
+    fn share_served(&self, work: &[f64], out: &mut Weeks) {
+        let Weeks { busy_replica_hours, served_share, .. } = out;
+        self.all_work(work, served_share);
+        for (share, busy) in served_share.iter_mut().zip(busy_replica_hours) {
+            let part = *busy / *share;
+            *share = if *share > 0.0 && part < 1.0 { part } else { 1.0 };
+        }
     }
 
     /// Work of each week, in replica-hours.
     fn all_work(&self, work: &[f64], all: &mut [f64]) {
-        add_up(self.profiles.iter().map(|profile| profile.iter().sum()), work, all);
+        all.fill(0.0);
+        for (whole, work) in self.whole.iter().zip(work.chunks_exact(all.len().max(1))) {
+            all.iter_mut().zip(work).for_each(|(all, work)| *all += whole * held(*work));
+        }
+    }
+
+    /// Hands each of `hours` to `visit`, with how often it occurs and its load in a few weeks, in replicas.
+    #[inline(always)]
+    fn each_hour(
+        &self,
+        hours: impl Iterator<Item = usize>,
+        lanes: &[Lanes],
+        mut visit: impl FnMut(f64, &Lanes),
+    ) {
+        for hour in hours {
+            let shares = &self.hours[hour * self.profiles.len()..][..self.profiles.len()];
+            let mut load = [0.0; LANES];
+            for (share, work) in shares.iter().zip(lanes) {
+                for lane in 0..LANES {
+                    load[lane] += share * work[lane];
+                }
+            }
+            visit(self.times[hour], &load);
+        }
     }
 
     /// Weeks in which it matters which hour follows which.
@@ -166,27 +195,59 @@ impl WeekShape {
     }
 }
 
+/// The work of up to [`LANES`] weeks from `at` on, by profile; weeks beyond the last have none.
+#[inline(always)]
+fn fill_lanes(work: &[f64], weeks: usize, at: usize, lanes: &mut Vec<Lanes>) {
+    lanes.clear();
+    for profile in work.chunks_exact(weeks) {
+        let mut lane = [0.0; LANES];
+        lane.iter_mut().zip(&profile[at..]).for_each(|(lane, work)| *lane = held(*work));
+        lanes.push(lane);
+    }
+}
+
+/// Writes lanes to the weeks from `at` on.
+#[inline(always)]
+fn keep(lanes: &Lanes, at: usize, column: &mut [f64]) {
+    column[at..].iter_mut().zip(lanes).for_each(|(kept, lane)| *kept = *lane);
+}
+
+/// Work that can be computed with; written so that it vectorises, and that not-a-number becomes no work.
+#[inline(always)]
+fn held(work: f64) -> f64 {
+    let most = if work < 1e15 { work } else { 1e15 };
+    if work > 0.0 { most } else { 0.0 }
+}
+
 /// The load of each week's busiest hour.
 #[multiversion(targets = "simd")]
 fn largest_load(shape: &WeekShape, work: &[f64], out: &mut Weeks) {
-    let Weeks { peak_replicas, load, .. } = out;
-    for &hour in &shape.peaks {
-        shape.load(hour, work, load);
-        for (peak, load) in peak_replicas.iter_mut().zip(&*load) {
-            *peak = if *load > *peak { *load } else { *peak };
-        }
+    let weeks = out.peak_replicas.len();
+    for at in (0..weeks).step_by(LANES) {
+        fill_lanes(work, weeks, at, &mut out.lanes);
+        let mut peak = [0.0; LANES];
+        shape.each_hour(shape.peaks.iter().copied(), &out.lanes, |_, load| {
+            for lane in 0..LANES {
+                peak[lane] = if load[lane] > peak[lane] { load[lane] } else { peak[lane] };
+            }
+        });
+        keep(&peak, at, &mut out.peak_replicas);
     }
 }
 
 /// What a capacity that never changes serves.
 #[multiversion(targets = "simd")]
 fn serve_fixed(shape: &WeekShape, work: &[f64], capacity: f64, out: &mut Weeks) {
-    let Weeks { busy_replica_hours, load, .. } = out;
-    for (hour, times) in shape.times.iter().enumerate() {
-        shape.load(hour, work, load);
-        for (busy, load) in busy_replica_hours.iter_mut().zip(&*load) {
-            *busy += times * if *load < capacity { *load } else { capacity };
-        }
+    let weeks = out.peak_replicas.len();
+    for at in (0..weeks).step_by(LANES) {
+        fill_lanes(work, weeks, at, &mut out.lanes);
+        let mut busy = [0.0; LANES];
+        shape.each_hour(0..shape.times.len(), &out.lanes, |times, load| {
+            for lane in 0..LANES {
+                busy[lane] += times * if load[lane] < capacity { load[lane] } else { capacity };
+            }
+        });
+        keep(&busy, at, &mut out.busy_replica_hours);
     }
 }
 
@@ -199,35 +260,24 @@ fn serve_auto(
     (low, high): (f64, f64),
     out: &mut Weeks,
 ) {
-    let Weeks { replica_hours, busy_replica_hours, peak_replicas, load, .. } = out;
-    for (hour, times) in shape.times.iter().enumerate() {
-        shape.load(hour, work, load);
-        let columns =
-            replica_hours.iter_mut().zip(busy_replica_hours.iter_mut()).zip(peak_replicas.iter_mut());
-        for (((paid, busy), peak), load) in columns.zip(&*load) {
-            let wanted = whole(load * factor) + spare;
-            let wanted = if wanted > low { wanted } else { low };
-            let serving = if wanted < high { wanted } else { high };
-            *paid += times * serving;
-            *busy += times * if *load < serving * fill { *load } else { serving * fill };
-            *peak = if serving > *peak { serving } else { *peak };
-        }
-    }
-}
-
-/// `sum[week] = Σ share[profile] work[profile][week]`, held to what [`week`] computes with.
-#[inline(always)]
-fn add_up(shares: impl Iterator<Item = f64>, work: &[f64], sum: &mut [f64]) {
-    sum.fill(0.0);
-    for (share, work) in shares.zip(work.chunks_exact(sum.len().max(1))) {
-        for (sum, work) in sum.iter_mut().zip(work) {
-            *sum += share * work;
-        }
-    }
-    for sum in sum {
-        // Written so that it vectorises, and that not-a-number becomes no work.
-        let held = if *sum < 1e12 { *sum } else { 1e12 };
-        *sum = if *sum > 0.0 { held } else { 0.0 };
+    let weeks = out.peak_replicas.len();
+    for at in (0..weeks).step_by(LANES) {
+        fill_lanes(work, weeks, at, &mut out.lanes);
+        let (mut paid, mut busy, mut peak) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        shape.each_hour(0..shape.times.len(), &out.lanes, |times, load| {
+            for lane in 0..LANES {
+                let wanted = whole(load[lane] * factor) + spare;
+                let wanted = if wanted > low { wanted } else { low };
+                let serving = if wanted < high { wanted } else { high };
+                let capacity = serving * fill;
+                paid[lane] += times * serving;
+                busy[lane] += times * if load[lane] < capacity { load[lane] } else { capacity };
+                peak[lane] = if serving > peak[lane] { serving } else { peak[lane] };
+            }
+        });
+        keep(&paid, at, &mut out.replica_hours);
+        keep(&busy, at, &mut out.busy_replica_hours);
+        keep(&peak, at, &mut out.peak_replicas);
     }
 }
 

@@ -24,8 +24,8 @@ fn within(x: f64) -> f64 {
     // Adding and taking away 1.5 * 2^52 rounds to the nearest whole number, which then stands in the low bits.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
     // ln 2 in two parts, so that k ln 2 is exact enough. Source: Cody and Waite, 1980.
-    const LN2_HIGH: f64 = 0.693_147_180_369_123_816_49;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+    const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let x = if x > 0.0 { x } else { 0.0 };
     let x = if x < CERTAIN { x } else { CERTAIN };
     let shifted = x * std::f64::consts::LOG2_E + SHIFT;
