@@ -9,10 +9,10 @@ use crate::io::scenario::save;
 use crate::io::trace;
 use crate::report::{Align, Table};
 use crate::scenario::ScenarioDraft;
-use crate::scenario::fitted::{Taken, apply};
+use crate::scenario::fitted::{Taken, TakenLengths, apply};
 use crate::unit::{HOURS_PER_WEEK, format};
 use crate::workload::fit::{TraceFit, fit};
-use crate::workload::{LengthFit, UseCase};
+use crate::workload::{FamilyFit, FitMethod, Length, LengthFit, LengthSpread, UseCase};
 
 use super::error::CliError;
 use super::input::draft;
@@ -40,12 +40,39 @@ pub(super) struct Args {
     /// Hour of the week (0 is Monday 00:00) at which a trace without a clock starts.
     #[arg(long, value_name = "HOUR", default_value_t = 0, value_parser = hour)]
     start_hour: usize,
+    /// How lengths are described: by a family where one is good enough, else as observed (auto), or one of them.
+    #[arg(long, value_name = "HOW", requires = "into", default_value = "auto")]
+    lengths: Lengths,
     /// Where the scenario is written; a file that is there is replaced.
     #[arg(short, long, value_name = "FILE", requires = "into")]
     out: Option<PathBuf>,
     /// Prints JSON with full precision.
     #[arg(long)]
     json: bool,
+}
+
+/// How lengths are described.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Lengths {
+    /// By a family where one is good enough, else as observed.
+    Auto,
+    /// A table of what was observed.
+    Empirical,
+    /// The log-normal whose mean is nearest.
+    LogNormal,
+    /// The gamma.
+    Gamma,
+}
+
+impl From<Lengths> for TakenLengths {
+    fn from(lengths: Lengths) -> Self {
+        match lengths {
+            Lengths::Auto => Self::Chosen,
+            Lengths::Empirical => Self::Empirical,
+            Lengths::LogNormal => Self::LogNormal,
+            Lengths::Gamma => Self::Gamma,
+        }
+    }
 }
 
 /// An hour of the week.
@@ -79,7 +106,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     if let (Some(into), Some(out)) = (&args.into, &args.out) {
         let mut draft = draft(into)?;
         let use_case = target(&mut draft, args)?;
-        apply(&fit, use_case, Taken { arrivals: !args.keep_arrivals, start_hour: args.start_hour });
+        let taken = Taken {
+            arrivals: !args.keep_arrivals,
+            start_hour: args.start_hour,
+            lengths: args.lengths.into(),
+        };
+        apply(&fit, use_case, taken);
         used = Some(use_case.id.clone());
         save(out, &draft)?;
         say(&format!(
@@ -146,7 +178,7 @@ fn text(fit: &TraceFit) -> String {
     text
 }
 
-/// The families that were tried; `*` marks the one that a scenario takes.
+/// What was tried; `*` marks what a scenario takes. Distances are to rows that were held out.
 fn lengths(what: &str, fit: &LengthFit) -> String {
     let mut table = Table::new(&[
         ("  Family, fitted by", Align::Left),
@@ -157,7 +189,7 @@ fn lengths(what: &str, fit: &LengthFit) -> String {
         ("Mean off by", Align::Right),
     ]);
     for family in &fit.fits {
-        let marker = if family.method == fit.for_bill { "* " } else { "  " };
+        let marker = if family.method == fit.chosen { "* " } else { "  " };
         table.row([
             format!("{marker}{}", family.method.name()),
             format::count(family.length.median),
@@ -168,9 +200,26 @@ fn lengths(what: &str, fit: &LengthFit) -> String {
         ]);
     }
     format!(
-        "{what}: median {}, P95 {}, mean {} tokens\n{table}",
+        "{what}: median {}, P95 {}, mean {} tokens\n{table}{}",
         format::count(fit.median),
         format::count(fit.p95),
-        format::count(fit.mean)
+        format::count(fit.mean),
+        summary(fit)
+    )
+}
+
+/// How much of the rows the table of what was observed keeps; nothing where there is no table.
+fn summary(fit: &LengthFit) -> String {
+    let Some(FamilyFit { length: Length { spread: LengthSpread::Empirical(table), .. }, .. }) =
+        fit.fit(FitMethod::Empirical)
+    else {
+        return String::new();
+    };
+    format!(
+        "  The table has {} knots; to its own {} rows its distance is {} and its mean {} off.\n",
+        table.knots(),
+        format::count(fit.rows as f64),
+        format::significant(fit.table.ks, 1),
+        format::percent(fit.table.mean_error)
     )
 }

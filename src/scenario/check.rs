@@ -9,7 +9,7 @@ use crate::serving::Scaling;
 use crate::stats::estimate::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::HOURS_PER_WEEK;
-use crate::workload::{Growth, Profile, UseCase};
+use crate::workload::{Growth, LengthSpread, Profile, UseCase};
 
 use super::draft::{SCHEMA, ScenarioDraft};
 use super::problem::Problems;
@@ -143,7 +143,12 @@ fn check_use_case(use_case: &UseCase<Estimate>, catalog: &Catalog, found: &mut P
     for (name, length) in [("user_tokens", &use_case.user_tokens), ("output_tokens", &use_case.output_tokens)]
     {
         let (median, p95) = (length.median.point(), length.p95.point());
-        if length.spread != crate::workload::LengthSpread::Fixed && p95 < median {
+        if let LengthSpread::Empirical(table) = &length.spread
+            && let Some(fault) = table.fault()
+        {
+            found.error(format!("{path}.{name}.spread"), fault.to_string(), fault.remedy());
+        }
+        if matches!(length.spread, LengthSpread::LogNormal | LengthSpread::Gamma) && p95 < median {
             found.error(
                 format!("{path}.{name}.p95"),
                 format!("the P95 of {p95} tokens is below the median of {median}"),
