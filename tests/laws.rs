@@ -334,3 +334,73 @@ fn a_rate_limit_below_the_busiest_hour_is_no_answer_and_one_above_it_is() {
     // One request of 700 tokens a minute.
     assert_eq!((errors(699.0), errors(701.0)), (1, 0));
 }
+
+/// A provider that is cheap up to a rate limit, and one that is dear without any.
+fn limited(tokens_per_min: f64) -> ScenarioDraft {
+    let mut cheap = bare(Plan::single("cheap", "Cheap", priced("api", 1.0, 4.0)));
+    if let Serves::Api(api) = &mut cheap.endpoints[0].serves {
+        api.limit_tokens_per_min = Some(Fixed(tokens_per_min));
+    }
+    let dear = bare(Plan::single("dear", "Dear", priced("api", 2.0, 8.0)));
+    let mut use_case = plain(HOURS_PER_MONTH * 60.0, 500.0, 200.0);
+    use_case.profile = Profile::Flat;
+    draft(vec![use_case], vec![cheap, dear])
+}
+
+#[test]
+fn the_answer_flips_where_the_cheapest_plan_reaches_its_rate_limit() {
+    // Flat over the week: a limit of 7,000 tokens a minute is 1,440 times as much a day.
+    let answer = break_even(&checked(&limited(7_000.0)));
+    assert!(answer.crossings.is_empty(), "one is cheaper at every volume: {:?}", answer.crossings);
+    let [limit] = answer.limits.as_slice() else { panic!("{:?}", answer.limits) };
+    assert!((limit.tokens_per_day / (7_000.0 * 1_440.0) - 1.0).abs() < 1e-6, "{limit:?}");
+    assert_eq!((limit.plan, limit.decisive, limit.then), (0, true, Some(1)));
+    assert!(limit.reason.contains("tokens a minute"), "{limit:?}");
+    assert!(break_even(&checked(&limited(1e12))).limits.is_empty());
+}
+
+#[test]
+fn a_fixed_fleet_wins_no_crossing_beyond_what_it_can_serve() {
+    let crossing_and_limit = |usd_per_mtok: f64| {
+        let buy = bare(Plan::single("buy", "Buy", priced("api", usd_per_mtok, usd_per_mtok)));
+        let mut build = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "h100-sxm-80gb", 1, 3.0));
+        if let Serves::SelfHosted(own) = &mut build.endpoints[0].serves {
+            own.deployment.fleet.scaling = Scaling::Fixed(1);
+        }
+        let mut use_case = plain(1e6, 500.0, 200.0);
+        use_case.profile = Profile::Flat;
+        let answer = break_even(&checked(&draft(vec![use_case], vec![buy, build])));
+        let [crossing] = answer.crossings.as_slice() else { panic!("{:?}", answer.crossings) };
+        let [limit] = answer.limits.as_slice() else { panic!("{:?}", answer.limits) };
+        assert_eq!((crossing.cheaper_above, limit.plan), (1, 1));
+        assert!(limit.reason.contains("find no capacity"), "{limit:?}");
+        (crossing.clone(), limit.clone())
+    };
+    // At $10 per million tokens the GPU pays early; its own limit then hands the answer back.
+    let (crossing, limit) = crossing_and_limit(10.0);
+    assert!(crossing.tokens_per_day < limit.tokens_per_day && crossing.decisive);
+    assert_eq!((limit.decisive, limit.then), (true, Some(0)));
+    // At 1 cent it would only pay where it is long overloaded: nothing flips.
+    let (crossing, limit) = crossing_and_limit(0.01);
+    assert!(crossing.tokens_per_day > limit.tokens_per_day && !crossing.decisive, "{crossing:?}");
+    assert!(!limit.decisive);
+}
+
+#[test]
+fn a_plan_that_growth_will_overload_has_its_limit_below_todays_volume() {
+    let limit = |growth: Growth<Estimate>| {
+        let mut scenario = limited(1e12);
+        let mut build = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "h100-sxm-80gb", 1, 3.0));
+        if let Serves::SelfHosted(own) = &mut build.endpoints[0].serves {
+            own.deployment.fleet.scaling = Scaling::Fixed(1);
+        }
+        scenario.plans[0] = build;
+        scenario.workload.use_cases[0].growth = growth;
+        let answer = break_even(&checked(&scenario));
+        let found = answer.limits.iter().find(|limit| limit.plan == 0).map(|limit| limit.tokens_per_day);
+        found.expect("a limit")
+    };
+    // After 11 months of 20 points each the last month has 3.2 times the first one's volume.
+    let ratio = limit(Growth::Flat) / limit(Growth::Linear(Fixed(0.2)));
+    assert!((ratio - 3.2).abs() < 1e-6, "{ratio}");
+}

@@ -28,18 +28,18 @@ pub(super) fn contenders(plans: &[PlanOutcome]) -> Vec<usize> {
     if answers.is_empty() { (0..plans.len()).collect() } else { answers }
 }
 
-/// The findings of one plan, gravest first.
-pub(super) fn of_plan(
+/// What rules a plan out at the volume of the month that was costed last: each an error.
+///
+/// - `served_share`: the smallest share of a month's requests that is answered, 0..=1.
+pub(super) fn broken(
     scenario: &Scenario,
     position: usize,
-    outcome: &PlanOutcome,
     evaluator: &Evaluator<'_>,
-    latencies: &[UseCaseLatency],
     served_share: f64,
 ) -> Vec<Finding> {
     let world = &evaluator.plans[position];
     let mut found = Vec::new();
-    let path = format!("plans.{}", outcome.id);
+    let path = format!("plans.{}", scenario.draft().plans[position].id);
     fits(scenario, position, &path, world, &mut found);
     if 1.0 - served_share > UNSERVED_ABOVE && found.is_empty() {
         found.push(Finding {
@@ -53,6 +53,22 @@ pub(super) fn of_plan(
                 .to_owned(),
         });
     }
+    constraints(scenario, position, &path, world, &mut found);
+    rate_limits(scenario, position, &path, evaluator, &mut found);
+    found
+}
+
+/// The findings of one plan, gravest first.
+pub(super) fn of_plan(
+    scenario: &Scenario,
+    position: usize,
+    outcome: &PlanOutcome,
+    evaluator: &Evaluator<'_>,
+    latencies: &[UseCaseLatency],
+    served_share: f64,
+) -> Vec<Finding> {
+    let path = format!("plans.{}", outcome.id);
+    let mut found = broken(scenario, position, evaluator, served_share);
     if !outcome.not_priced.is_empty() {
         found.push(Finding {
             severity: Severity::Warning,
@@ -83,9 +99,7 @@ pub(super) fn of_plan(
             });
         }
     }
-    constraints(scenario, position, &path, outcome, world, &mut found);
     latency_targets(scenario, &path, latencies, &mut found);
-    rate_limits(scenario, position, &path, evaluator, &mut found);
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }
@@ -109,7 +123,6 @@ fn constraints(
     scenario: &Scenario,
     position: usize,
     path: &str,
-    outcome: &PlanOutcome,
     world: &PlanWorld,
     found: &mut Vec<Finding>,
 ) {
@@ -145,7 +158,7 @@ fn constraints(
                     path: path.to_owned(),
                     message: format!(
                         "{} must stay in {region}, and {} of {} runs {where_it_runs}",
-                        use_case.name, endpoint.name, outcome.name
+                        use_case.name, endpoint.name, plan.name
                     ),
                     remedy: format!("choose an endpoint in {region}, or state its region"),
                 });

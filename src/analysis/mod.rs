@@ -13,6 +13,7 @@ mod month;
 pub mod results;
 mod sensitivity;
 mod spread;
+mod standing;
 
 pub use breakeven::{break_even, break_even_bands};
 pub use evaluate::evaluate;
@@ -21,8 +22,8 @@ pub use sensitivity::sensitivity;
 
 pub use results::{
     Band, BreakEven, Crossing, Curve, DeploymentOutcome, EndpointOutcome, Finding, Forecast, Header, Latency,
-    MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow, Severity,
-    Spread, UseCaseOutcome,
+    Limit, MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow,
+    Severity, Spread, UseCaseOutcome,
 };
 
 #[cfg(test)]

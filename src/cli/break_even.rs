@@ -60,6 +60,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     } else {
         output.text(&format!("\nWhere plans cross\n{crossings}"))?;
     }
+    let limits = report::limits(&break_even);
+    if !limits.is_empty() {
+        output.text(&format!("\nWhat plans can serve\n{limits}"))?;
+    }
     output.text(&format!("\nYou are at {}.\n", format::tokens_per_day(break_even.today)))?;
     if partial {
         output.text(&format!(

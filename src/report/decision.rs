@@ -37,6 +37,7 @@ pub fn decision(
     section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
     section("Findings", findings(outcome));
     text.push_str(&format!("\n{}\n", footer(outcome, forecast)));
+    section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
     text
 }
 
@@ -44,6 +45,8 @@ pub fn decision(
 #[must_use]
 pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
     let mut table = Table::new(&[
+///
+/// Latencies are means over all requests in the busiest hour, answers from response caches included.
         ("Plan", Align::Left),
         ("Cost/month", Align::Right),
         ("P5–P95", Align::Right),
@@ -116,6 +119,32 @@ pub fn crossings(break_even: &BreakEven) -> Table {
 /// The uncertain quantities that move the difference between the two cheapest plans most.
 #[must_use]
 pub fn drivers(forecast: &Forecast, outcome: &Outcome) -> Table {
+/// The plans that are no answer any more from some volume on, and why, by volume.
+#[must_use]
+pub fn limits(break_even: &BreakEven) -> Table {
+    let mut table = Table::new(&[
+        ("Up to", Align::Right),
+        ("Plan", Align::Left),
+        ("Cheapest from there on", Align::Left),
+        ("At a tenth more", Align::Left),
+    ]);
+    let name = |index: usize| break_even.plans.get(index).map_or("", |plan| &plan.name).to_owned();
+    for limit in &break_even.limits {
+        let then = match (limit.decisive, limit.then) {
+            (false, _) => "as before".to_owned(),
+            (true, Some(plan)) => name(plan),
+            (true, None) => "no plan".to_owned(),
+        };
+        table.row([
+            format::tokens_per_day(limit.tokens_per_day),
+            name(limit.plan),
+            then,
+            limit.reason.clone(),
+        ]);
+    }
+    if table.is_empty() { Table::default() } else { table }
+}
+
     let mut table = Table::new(&[("Uncertain quantity", Align::Left), ("Rank correlation", Align::Right)]);
     for (path, rank) in forecast.drivers.iter().take(DRIVERS) {
         table.row([named(path, outcome), format::significant(*rank, 2)]);
