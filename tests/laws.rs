@@ -404,3 +404,60 @@ fn a_plan_that_growth_will_overload_has_its_limit_below_todays_volume() {
     let ratio = limit(Growth::Flat) / limit(Growth::Linear(Fixed(0.2)));
     assert!((ratio - 3.2).abs() < 1e-6, "{ratio}");
 }
+
+/// A provider that starts after 0.9 s and writes 100 tokens a second, behind an exact and a semantic cache.
+fn cached() -> ScenarioDraft {
+    let mut plan = bare(Plan::single("buy", "Buy", priced("api", 1.0, 4.0)));
+    if let Serves::Api(api) = &mut plan.endpoints[0].serves {
+        (api.ttft_secs, api.output_tokens_per_sec) = (Fixed(0.9), Fixed(100.0));
+    }
+    let cache = |hit: f64, secs: f64| ResponseCache {
+        hit: HitRate::Given(Fixed(hit)),
+        lookup_secs: Fixed(secs),
+        ..ResponseCache::semantic(hit)
+    };
+    plan.caches = CacheStack { exact: Some(cache(0.4, 0.01)), semantic: Some(cache(0.25, 0.03)) };
+    let mut use_case = plain(1e5, 500.0, 201.0);
+    use_case.repetition.cacheable_share = Fixed(0.8);
+    draft(vec![use_case], vec![plan])
+}
+
+#[test]
+fn mean_latency_counts_cached_answers_with_their_lookup() {
+    // Of 100 requests 32 hit exactly after 10 ms and 12 by meaning after 40 ms; 36 have asked both in vain and 20 may
+    // not be cached. Generating takes 0.9 s to the first token and 2 s for the other 200.
+    let latency = evaluate(&checked(&cached())).plans[0].latency;
+    let asking = 0.32 * 0.01 + 0.12 * 0.04 + 0.36 * 0.04;
+    assert!((latency.ttft_secs - (asking + 0.56 * 0.9)).abs() < 1e-9, "{latency:?}");
+    assert!((latency.e2e_secs - (asking + 0.56 * 2.9)).abs() < 1e-9, "{latency:?}");
+    assert!((latency.tpot_secs - 0.01).abs() < 1e-12, "a cached answer has no pace: {latency:?}");
+    let mut private = cached();
+    private.workload.use_cases[0].constraints.no_shared_cache = true;
+    let latency = evaluate(&checked(&private)).plans[0].latency;
+    assert!((latency.ttft_secs - 0.9).abs() < 1e-9, "nothing is asked: {latency:?}");
+}
+
+#[test]
+fn cached_answers_hide_no_missed_target() {
+    let misses = |target: f64| {
+        let mut scenario = cached();
+        scenario.workload.use_cases[0].slo.ttft_secs = Fixed(target);
+        let outcome = evaluate(&checked(&scenario));
+        outcome.plans[0].findings.iter().filter(|finding| finding.message.contains("first token")).count()
+    };
+    // A generated answer starts after 0.94 s, lookups included, though the mean is 0.53 s.
+    assert_eq!((misses(0.94), misses(0.9)), (0, 1));
+}
+
+#[test]
+fn latency_over_use_cases_is_weighted_by_requests() {
+    let mut scenario = cached();
+    scenario.plans[0].caches = CacheStack { exact: None, semantic: None };
+    let mut long = plain(3e5, 500.0, 401.0);
+    long.id = "long".to_owned();
+    // A loop of four calls a request counts once, with its mean call.
+    long.agent.calls.mean = Fixed(4.0);
+    scenario.workload.use_cases.push(long);
+    let latency = evaluate(&checked(&scenario)).plans[0].latency;
+    assert!((latency.e2e_secs - (0.25 * 2.9 + 0.75 * 4.9)).abs() < 1e-9, "{latency:?}");
+}

@@ -73,7 +73,7 @@ pub struct PlanOutcome {
     pub by_use_case: Vec<Bill>,
     /// Quality of the answers, weighted by requests, 0..=1.
     pub quality: f64,
-    /// Latency in the busiest hour of the first month, weighted by calls.
+    /// Latency in the busiest hour of the first month, means over all requests that are answered.
     pub latency: Latency,
     /// The endpoints in the first month.
     pub endpoints: Vec<EndpointOutcome>,
@@ -98,12 +98,13 @@ pub struct MonthOutcome {
     pub served_share: f64,
 }
 
-/// Latency as a reader feels it, in seconds.
+/// Latency as a reader feels it, in seconds: means over all requests that are answered, those from a response cache
+/// included (whole after the lookup). A request that takes several calls counts with its mean call.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Latency {
     /// Time to first token.
     pub ttft_secs: f64,
-    /// Time per output token after the first.
+    /// Time per output token after the first, over generated answers only: a cached one comes as a whole.
     pub tpot_secs: f64,
     /// Time to the whole answer.
     pub e2e_secs: f64,
@@ -299,7 +300,6 @@ pub struct BreakEven {
     pub plans: Vec<Curve>,
     /// All crossings of all pairs at the point values, by volume.
     pub crossings: Vec<Crossing>,
-}
     /// Volumes from which on a plan is no answer any more, by volume.
     pub limits: Vec<Limit>,
 }
@@ -319,6 +319,7 @@ pub struct Limit {
     pub decisive: bool,
     /// Index of the plan that is the cheapest answer from there on; none if no plan is one.
     pub then: Option<usize>,
+}
 
 /// A plan's monthly run rate over volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,6 +6,9 @@ use crate::unit::format;
 use super::table::{Align, Table};
 use super::verdict::{named, verdict};
 
+/// What the columns of latency are.
+const LATENCY: &str = "Latency is the mean over all requests in the busiest hour, answers from caches included.";
+
 /// Drivers that are listed.
 const DRIVERS: usize = 6;
 
@@ -27,26 +30,26 @@ pub fn decision(
     for sentence in &verdict.sentences {
         text.push_str(&format!("{sentence}\n"));
     }
-    text.push_str(&format!("\n{}", plans(outcome, forecast)));
+    text.push_str(&format!("\n{}{LATENCY}\n", plans(outcome, forecast)));
     let mut section = |title: &str, body: String| {
         if !body.is_empty() {
             text.push_str(&format!("\n{title}\n{body}"));
         }
     };
     section("Where plans cross", break_even.map(|it| crossings(it).to_string()).unwrap_or_default());
+    section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
     section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
     section("Findings", findings(outcome));
     text.push_str(&format!("\n{}\n", footer(outcome, forecast)));
-    section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
     text
 }
 
 /// The plans side by side, in the order of the scenario; `*` marks the one with the lowest mean.
+///
+/// Latencies are means over all requests in the busiest hour, answers from response caches included.
 #[must_use]
 pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
     let mut table = Table::new(&[
-///
-/// Latencies are means over all requests in the busiest hour, answers from response caches included.
         ("Plan", Align::Left),
         ("Cost/month", Align::Right),
         ("P5–P95", Align::Right),
@@ -116,9 +119,6 @@ pub fn crossings(break_even: &BreakEven) -> Table {
     if table.is_empty() { Table::default() } else { table }
 }
 
-/// The uncertain quantities that move the difference between the two cheapest plans most.
-#[must_use]
-pub fn drivers(forecast: &Forecast, outcome: &Outcome) -> Table {
 /// The plans that are no answer any more from some volume on, and why, by volume.
 #[must_use]
 pub fn limits(break_even: &BreakEven) -> Table {
@@ -145,6 +145,9 @@ pub fn limits(break_even: &BreakEven) -> Table {
     if table.is_empty() { Table::default() } else { table }
 }
 
+/// The uncertain quantities that move the difference between the two cheapest plans most.
+#[must_use]
+pub fn drivers(forecast: &Forecast, outcome: &Outcome) -> Table {
     let mut table = Table::new(&[("Uncertain quantity", Align::Left), ("Rank correlation", Align::Right)]);
     for (path, rank) in forecast.drivers.iter().take(DRIVERS) {
         table.row([named(path, outcome), format::significant(*rank, 2)]);
