@@ -12,6 +12,7 @@
 use rayon::prelude::*;
 
 use crate::scenario::Scenario;
+use crate::stats::quantile_sorted;
 
 use super::evaluate::header;
 use super::evaluator::Evaluator;
@@ -222,7 +223,7 @@ fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
             .collect();
         flips.sort_by(f64::total_cmp);
         crossing.band = (flips.len() * 2 > draws.len() && flips.len() >= 20)
-            .then(|| (quantile(&flips, 0.05).exp(), quantile(&flips, 0.95).exp()));
+            .then(|| (quantile_sorted(&flips, 0.05).exp(), quantile_sorted(&flips, 0.95).exp()));
     }
 }
 
@@ -238,13 +239,6 @@ fn nearest_flip(costs: &[f64], below: usize, above: usize, log_volumes: &[f64], 
             })
         })
         .min_by(|x, y| (x - target).abs().total_cmp(&(y - target).abs()))
-}
-
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let low = place.floor() as usize;
-    let high = place.ceil() as usize;
-    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
 }
 
 fn midpoint(a: &Band, b: &Band) -> Band {

@@ -2,7 +2,7 @@
 
 use crate::routing::Serves;
 use crate::scenario::Scenario;
-use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK, format};
+use crate::unit::{HOURS_PER_WEEK, WEEKS_PER_MONTH, format};
 
 use super::evaluator::{Evaluator, PlanWorld, tokens_per_request};
 use super::latency::UseCaseLatency;
@@ -221,7 +221,7 @@ fn rate_limits(
             let requests = evaluator.plans[position].flows[slot * count + place];
             let tokens =
                 requests * tokens_per_request(&evaluator.use_cases[slot].demand) * endpoint.token_factor;
-            let per_week = tokens * HOURS_PER_WEEK as f64 / HOURS_PER_MONTH;
+            let per_week = tokens / WEEKS_PER_MONTH;
             hours.iter_mut().zip(&facts.weights).for_each(|(hour, weight)| *hour += per_week * weight);
         }
         let peak = hours.iter().copied().fold(0.0, f64::max) / 60.0;

@@ -7,7 +7,8 @@ use super::table::{Align, Table};
 use super::verdict::{named, verdict};
 
 /// What the columns of latency are.
-const LATENCY: &str = "Latency is the mean over all requests in the busiest hour, answers from caches included.";
+const LATENCY: &str =
+    "Latency is the mean over all requests in the busiest hour, answers from caches included.";
 
 /// Drivers that are listed.
 const DRIVERS: usize = 6;

@@ -1,11 +1,9 @@
 //! A use case that takes over what a trace says about it.
 
 use crate::stats::Estimate::{self, Fixed, Percentiles};
+use crate::stats::Z95;
 use crate::workload::fit::TraceFit;
 use crate::workload::{FamilyFit, FitMethod, Length, LengthFit, LengthSpread, UseCase};
-
-/// The 95th percentile of a standard normal.
-const Z95: f64 = 1.644_853_626_951_472_2;
 
 /// From this relative error on, symmetric percentiles would reach below zero.
 const RATE_ERROR_MAX: f64 = 0.5;

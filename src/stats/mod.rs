@@ -27,7 +27,7 @@ pub use copula::{Copula, CopulaError, RankPair};
 pub use design::{DesignError, SOBOL_DIMENSIONS, Sobol, latin_hypercube};
 pub use estimate::{Estimate, EstimateError, Spread};
 pub use family::Family;
-pub use normal::{normal_cdf, normal_quantile};
+pub use normal::{Z95, normal_cdf, normal_quantile};
 pub use rank::{ranks, spearman};
 pub use rng::Stream;
 pub use sampler::Sampler;

@@ -6,9 +6,8 @@
 use statrs::function::{erf, gamma};
 
 use super::{Length, LengthSpread, Quantiles};
+use crate::stats::Z95;
 
-/// Standard normal quantile of 0.95.
-pub(super) const Z95: f64 = 1.644_853_626_951_472_2;
 /// Largest median that is computed with, in tokens; larger draws count as this.
 pub(super) const TOKENS_MAX: f64 = 1e15;
 /// Largest P95 over median that is computed with.
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn a_log_normal_has_its_median_its_p95_and_its_textbook_mean() {
         let length = Length { median: 500.0, p95: 2_000.0, spread: LengthSpread::LogNormal };
-        let sigma = 4f64.ln() / 1.644_853_626_951_472_2;
+        let sigma = 4f64.ln() / Z95;
         assert!((length.mean() - 500.0 * (sigma * sigma / 2.0).exp()).abs() < 1e-9);
         assert!((length.survival(500.0) - 0.5).abs() < 1e-12);
         assert!((length.survival(2_000.0) - 0.05).abs() < 1e-11);

@@ -6,9 +6,8 @@
 use serde::Serialize;
 use statrs::function::gamma::digamma;
 
-use super::length::Z95;
 use super::{Length, LengthSpread, Quantiles};
-use crate::stats::quantile_sorted;
+use crate::stats::{Z95, quantile_sorted};
 
 /// Points of the curves for a plot.
 const CURVE_POINTS: u32 = 100;
