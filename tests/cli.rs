@@ -1,6 +1,9 @@
 //! The program as a user meets it in a terminal: real files, real exit codes, real bad input.
 #![cfg(feature = "cli")]
 
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -416,7 +419,7 @@ fn a_bad_trace_is_refused_or_its_bad_lines_are_counted() {
     refused(at, &["fit", "none.csv"], &["none.csv"]);
     fs::write(at.join("short.csv"), "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:00:00,5,5\n")
         .expect("written");
-    refused(at, &["fit", "short.csv"], &["1 requests", "needs"]);
+    refused(at, &["fit", "short.csv"], &["1 request;", "needs"]);
     let garbage =
         trace(at, "garbage.csv", "garbage\n2023-11-16 18:01:00.0,12k,5\n1700157661.5,5,5\n\u{1F600},,\n");
     let output = run(at, &["fit", &garbage]);

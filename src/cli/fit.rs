@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::io::scenario::save;
 use crate::io::trace;
 use crate::report::{Align, Table};
-use crate::scenario::ScenarioDraft;
 use crate::scenario::fitted::{Taken, TakenLengths, apply};
+use crate::scenario::{ScenarioDraft, is_id};
 use crate::unit::{HOURS_PER_WEEK, format};
 use crate::workload::fit::{TraceFit, fit};
 use crate::workload::{FamilyFit, FitMethod, Length, LengthFit, LengthSpread, UseCase};
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID", requires = "into")]
     use_case: Option<String>,
     /// Adds a use case of this id for the fit instead, with starting values for the rest.
-    #[arg(long, value_name = "ID", requires = "into", conflicts_with = "use_case")]
+    #[arg(long, value_name = "ID", requires = "into", conflicts_with = "use_case", value_parser = id)]
     add: Option<String>,
     /// Leaves requests per day, burstiness and profile as they are.
     #[arg(long, requires = "into")]
@@ -79,6 +79,15 @@ impl From<Lengths> for TakenLengths {
 fn hour(text: &str) -> Result<usize, NotAnHour> {
     text.parse().ok().filter(|hour| *hour < HOURS_PER_WEEK).ok_or(NotAnHour)
 }
+
+/// The id of a use case that is to be made.
+fn id(text: &str) -> Result<String, NotAnId> {
+    if is_id(text) { Ok(text.to_owned()) } else { Err(NotAnId) }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("write lower-case letters, digits, - and _")]
+struct NotAnId;
 
 #[derive(Debug, thiserror::Error)]
 #[error("write an hour from 0 (Monday 00:00) to {}", HOURS_PER_WEEK - 1)]
@@ -162,9 +171,10 @@ fn text(fit: &TraceFit) -> String {
         "Requests per day {}{}, burstiness {}\n\n",
         format::count(arrivals.requests_per_day),
         error.unwrap_or_default(),
-        arrivals
-            .burstiness_cv()
-            .map_or_else(|| "not seen (coarse times)".to_owned(), |cv| format::significant(cv, 2)),
+        arrivals.burstiness_cv().map_or_else(
+            || "not seen (coarse times)".to_owned(),
+            |cv| format::short((cv * 1e3).round() / 1e3)
+        ),
     ));
     text.push_str(&lengths("Prompts", &fit.prompt));
     text.push('\n');

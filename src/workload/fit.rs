@@ -52,7 +52,7 @@ pub struct TraceFit {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum FitError {
     /// Too short.
-    #[error("the trace has {found} requests; a fit needs {ROWS_MIN}")]
+    #[error("the trace has {found} request{}; a fit needs {ROWS_MIN}", if *found == 1 { "" } else { "s" })]
     TooFewRows {
         /// Its requests.
         found: usize,

@@ -154,9 +154,7 @@ fn what_is_no_trace_says_what_it_is() {
     assert!(error(b"{\"a\n{\"b\n").contains("line 1:"));
     let folder = tempfile::tempdir().expect("folder");
     assert!(read(folder.path()).expect_err("folder").to_string().contains("a folder"));
-    assert!(
-        read(&folder.path().join("none")).expect_err("absent").to_string().contains("cannot read the trace")
-    );
+    assert!(read(&folder.path().join("none")).expect_err("absent").to_string().ends_with("none"));
 }
 
 #[test]
