@@ -1,6 +1,9 @@
 //! The program as a user meets it in a terminal: real files, real exit codes, real bad input.
 #![cfg(feature = "cli")]
 
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -375,6 +378,37 @@ fn a_fitted_trace_ends_in_a_decision() {
 }
 
 #[test]
+fn a_fit_can_be_the_table_of_what_was_observed() {
+    let folder = folder();
+    let at = folder.path();
+    let trace = trace(at, "trace.csv", "");
+    let fit = ["fit", &trace, "--into", EXAMPLE, "--use-case", "everyday", "-o", "table.ron"];
+    done(at, &[&fit[..], &["--lengths", "empirical"]].concat());
+    let text = fs::read_to_string(at.join("table.ron")).expect("text");
+    assert_eq!(text.matches("Empirical(").count(), 2, "prompts and outputs");
+    // 100 to 159 tokens in: mean 129.5. The example's calls send nothing else after a fit.
+    let estimate = json(at, &["estimate", "table.ron", "--json"]);
+    let prompt = estimate["result"]["use_cases"][0]["prompt_tokens"].as_f64().expect("a number");
+    assert!((prompt - 129.5).abs() < 0.01, "{prompt}");
+    done(at, &[&fit[..], &["--lengths", "gamma"]].concat());
+    assert!(fs::read_to_string(at.join("table.ron")).expect("text").contains("spread: Gamma"));
+    assert_eq!(run(at, &[&fit[..], &["--lengths", "cauchy"]].concat()).status.code(), Some(2));
+
+    for (table, words) in [
+        ("shares: [0.0, 1.0], tokens: [1.0]", &["user_tokens.spread", "2 shares and 1 tokens"][..]),
+        ("shares: [0.0, 0.9], tokens: [1.0, 2.0]", &["from 0 to 0.9", "end with 1"]),
+        ("shares: [0.0, 0.5, 1.0], tokens: [1.0, 9.0, 2.0]", &["tokens fall from 9 to 2", "rising"]),
+        ("shares: [0.0, 1.0], tokens: [-1.0, 2.0]", &["-1 tokens", "from 0"]),
+        ("shares: [0.0, 0.7, 1.0], tokens: [0.0, 0.0, 2.0]", &["half of the lengths are 0"]),
+        ("shares: [0.0, 1.0], token: [1.0, 2.0]", &["line ", "did you mean \"tokens\""]),
+        ("shares: [0.0, 1.0]", &["line ", "\"tokens\" is missing"]),
+    ] {
+        let path = changed(at, "spread: LogNormal", &format!("spread: Empirical({table})"));
+        refused(at, &["check", &path.display().to_string()], words);
+    }
+}
+
+#[test]
 fn a_bad_trace_is_refused_or_its_bad_lines_are_counted() {
     let folder = folder();
     let at = folder.path();
@@ -385,7 +419,7 @@ fn a_bad_trace_is_refused_or_its_bad_lines_are_counted() {
     refused(at, &["fit", "none.csv"], &["none.csv"]);
     fs::write(at.join("short.csv"), "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:00:00,5,5\n")
         .expect("written");
-    refused(at, &["fit", "short.csv"], &["1 requests", "needs"]);
+    refused(at, &["fit", "short.csv"], &["1 request;", "needs"]);
     let garbage =
         trace(at, "garbage.csv", "garbage\n2023-11-16 18:01:00.0,12k,5\n1700157661.5,5,5\n\u{1F600},,\n");
     let output = run(at, &["fit", &garbage]);

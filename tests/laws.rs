@@ -334,3 +334,130 @@ fn a_rate_limit_below_the_busiest_hour_is_no_answer_and_one_above_it_is() {
     // One request of 700 tokens a minute.
     assert_eq!((errors(699.0), errors(701.0)), (1, 0));
 }
+
+/// A provider that is cheap up to a rate limit, and one that is dear without any.
+fn limited(tokens_per_min: f64) -> ScenarioDraft {
+    let mut cheap = bare(Plan::single("cheap", "Cheap", priced("api", 1.0, 4.0)));
+    if let Serves::Api(api) = &mut cheap.endpoints[0].serves {
+        api.limit_tokens_per_min = Some(Fixed(tokens_per_min));
+    }
+    let dear = bare(Plan::single("dear", "Dear", priced("api", 2.0, 8.0)));
+    let mut use_case = plain(HOURS_PER_MONTH * 60.0, 500.0, 200.0);
+    use_case.profile = Profile::Flat;
+    draft(vec![use_case], vec![cheap, dear])
+}
+
+#[test]
+fn the_answer_flips_where_the_cheapest_plan_reaches_its_rate_limit() {
+    // Flat over the week: a limit of 7,000 tokens a minute is 1,440 times as much a day.
+    let answer = break_even(&checked(&limited(7_000.0)));
+    assert!(answer.crossings.is_empty(), "one is cheaper at every volume: {:?}", answer.crossings);
+    let [limit] = answer.limits.as_slice() else { panic!("{:?}", answer.limits) };
+    assert!((limit.tokens_per_day / (7_000.0 * 1_440.0) - 1.0).abs() < 1e-6, "{limit:?}");
+    assert_eq!((limit.plan, limit.decisive, limit.then), (0, true, Some(1)));
+    assert!(limit.reason.contains("tokens a minute"), "{limit:?}");
+    assert!(break_even(&checked(&limited(1e12))).limits.is_empty());
+}
+
+#[test]
+fn a_fixed_fleet_wins_no_crossing_beyond_what_it_can_serve() {
+    let crossing_and_limit = |usd_per_mtok: f64| {
+        let buy = bare(Plan::single("buy", "Buy", priced("api", usd_per_mtok, usd_per_mtok)));
+        let mut build = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "h100-sxm-80gb", 1, 3.0));
+        if let Serves::SelfHosted(own) = &mut build.endpoints[0].serves {
+            own.deployment.fleet.scaling = Scaling::Fixed(1);
+        }
+        let mut use_case = plain(1e6, 500.0, 200.0);
+        use_case.profile = Profile::Flat;
+        let answer = break_even(&checked(&draft(vec![use_case], vec![buy, build])));
+        let [crossing] = answer.crossings.as_slice() else { panic!("{:?}", answer.crossings) };
+        let [limit] = answer.limits.as_slice() else { panic!("{:?}", answer.limits) };
+        assert_eq!((crossing.cheaper_above, limit.plan), (1, 1));
+        assert!(limit.reason.contains("find no capacity"), "{limit:?}");
+        (crossing.clone(), limit.clone())
+    };
+    // At $10 per million tokens the GPU pays early; its own limit then hands the answer back.
+    let (crossing, limit) = crossing_and_limit(10.0);
+    assert!(crossing.tokens_per_day < limit.tokens_per_day && crossing.decisive);
+    assert_eq!((limit.decisive, limit.then), (true, Some(0)));
+    // At 1 cent it would only pay where it is long overloaded: nothing flips.
+    let (crossing, limit) = crossing_and_limit(0.01);
+    assert!(crossing.tokens_per_day > limit.tokens_per_day && !crossing.decisive, "{crossing:?}");
+    assert!(!limit.decisive);
+}
+
+#[test]
+fn a_plan_that_growth_will_overload_has_its_limit_below_todays_volume() {
+    let limit = |growth: Growth<Estimate>| {
+        let mut scenario = limited(1e12);
+        let mut build = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "h100-sxm-80gb", 1, 3.0));
+        if let Serves::SelfHosted(own) = &mut build.endpoints[0].serves {
+            own.deployment.fleet.scaling = Scaling::Fixed(1);
+        }
+        scenario.plans[0] = build;
+        scenario.workload.use_cases[0].growth = growth;
+        let answer = break_even(&checked(&scenario));
+        let found = answer.limits.iter().find(|limit| limit.plan == 0).map(|limit| limit.tokens_per_day);
+        found.expect("a limit")
+    };
+    // After 11 months of 20 points each the last month has 3.2 times the first one's volume.
+    let ratio = limit(Growth::Flat) / limit(Growth::Linear(Fixed(0.2)));
+    assert!((ratio - 3.2).abs() < 1e-6, "{ratio}");
+}
+
+/// A provider that starts after 0.9 s and writes 100 tokens a second, behind an exact and a semantic cache.
+fn cached() -> ScenarioDraft {
+    let mut plan = bare(Plan::single("buy", "Buy", priced("api", 1.0, 4.0)));
+    if let Serves::Api(api) = &mut plan.endpoints[0].serves {
+        (api.ttft_secs, api.output_tokens_per_sec) = (Fixed(0.9), Fixed(100.0));
+    }
+    let cache = |hit: f64, secs: f64| ResponseCache {
+        hit: HitRate::Given(Fixed(hit)),
+        lookup_secs: Fixed(secs),
+        ..ResponseCache::semantic(hit)
+    };
+    plan.caches = CacheStack { exact: Some(cache(0.4, 0.01)), semantic: Some(cache(0.25, 0.03)) };
+    let mut use_case = plain(1e5, 500.0, 201.0);
+    use_case.repetition.cacheable_share = Fixed(0.8);
+    draft(vec![use_case], vec![plan])
+}
+
+#[test]
+fn mean_latency_counts_cached_answers_with_their_lookup() {
+    // Of 100 requests 32 hit exactly after 10 ms and 12 by meaning after 40 ms; 36 have asked both in vain and 20 may
+    // not be cached. Generating takes 0.9 s to the first token and 2 s for the other 200.
+    let latency = evaluate(&checked(&cached())).plans[0].latency;
+    let asking = 0.32 * 0.01 + 0.12 * 0.04 + 0.36 * 0.04;
+    assert!((latency.ttft_secs - (asking + 0.56 * 0.9)).abs() < 1e-9, "{latency:?}");
+    assert!((latency.e2e_secs - (asking + 0.56 * 2.9)).abs() < 1e-9, "{latency:?}");
+    assert!((latency.tpot_secs - 0.01).abs() < 1e-12, "a cached answer has no pace: {latency:?}");
+    let mut private = cached();
+    private.workload.use_cases[0].constraints.no_shared_cache = true;
+    let latency = evaluate(&checked(&private)).plans[0].latency;
+    assert!((latency.ttft_secs - 0.9).abs() < 1e-9, "nothing is asked: {latency:?}");
+}
+
+#[test]
+fn cached_answers_hide_no_missed_target() {
+    let misses = |target: f64| {
+        let mut scenario = cached();
+        scenario.workload.use_cases[0].slo.ttft_secs = Fixed(target);
+        let outcome = evaluate(&checked(&scenario));
+        outcome.plans[0].findings.iter().filter(|finding| finding.message.contains("first token")).count()
+    };
+    // A generated answer starts after 0.94 s, lookups included, though the mean is 0.53 s.
+    assert_eq!((misses(0.94), misses(0.9)), (0, 1));
+}
+
+#[test]
+fn latency_over_use_cases_is_weighted_by_requests() {
+    let mut scenario = cached();
+    scenario.plans[0].caches = CacheStack { exact: None, semantic: None };
+    let mut long = plain(3e5, 500.0, 401.0);
+    long.id = "long".to_owned();
+    // A loop of four calls a request counts once, with its mean call.
+    long.agent.calls.mean = Fixed(4.0);
+    scenario.workload.use_cases.push(long);
+    let latency = evaluate(&checked(&scenario)).plans[0].latency;
+    assert!((latency.e2e_secs - (0.25 * 2.9 + 0.75 * 4.9)).abs() < 1e-9, "{latency:?}");
+}

@@ -197,6 +197,157 @@ fn every_preset_has_a_story() {
     assert_eq!(told, shipped);
 }
 
+/// A sentence of the notes that a number of the model must bear out.
+struct Claim {
+    id: &'static str,
+    /// As the notes say it.
+    words: &'static str,
+    computed: fn(&Outcome, &BreakEven) -> f64,
+    /// What the words mean, with how far the number may be off.
+    expected: f64,
+    tolerance: f64,
+}
+
+/// Mean month of a plan.
+fn mean(outcome: &Outcome, id: &str) -> f64 {
+    plan(outcome, id).mean_month_usd
+}
+
+/// The first month's bill without people and the other lines beside tokens, GPUs and caches.
+fn without_people(outcome: &Outcome, id: &str) -> f64 {
+    let bill = &plan(outcome, id).run_rate;
+    let people = ["prompt_engineering", "evaluation", "monitoring", "on_call", "training", "opportunity"];
+    let people = people.iter().chain(&["compliance", "network", "gateway"]);
+    let beside: f64 =
+        people.map(|line| bill.lines().find(|(it, _)| it.id() == *line).map_or(0.0, |it| it.1)).sum();
+    bill.total() - beside
+}
+
+/// Share of the answered requests that goes to an endpoint, response caches included in the whole.
+fn share_of(outcome: &Outcome, id: &str, endpoint: &str) -> f64 {
+    let plan = plan(outcome, id);
+    let calls: f64 = plan.endpoints.iter().map(|endpoint| endpoint.calls).sum();
+    let mine = plan.endpoints.iter().find(|it| it.id == endpoint).map_or(0.0, |endpoint| endpoint.calls);
+    mine / calls * (1.0 - plan.cache_hit_share)
+}
+
+/// Volume over today's at which the two plans cross.
+fn reach(outcome: &Outcome, answer: &BreakEven, below: &str, above: &str) -> f64 {
+    let position = |id: &str| outcome.plans.iter().position(|plan| plan.id == id);
+    let (below, above) = (position(below), position(above));
+    let pair = |(a, b): (usize, usize)| Some(a) == below && Some(b) == above;
+    let found = answer.crossings.iter().find(|it| pair((it.cheaper_below, it.cheaper_above)));
+    found.map_or(f64::NAN, |crossing| crossing.tokens_per_day / answer.today)
+}
+
+/// Mean utilisation of a plan's deployment.
+fn busy(outcome: &Outcome, id: &str) -> f64 {
+    let deployments = plan(outcome, id).endpoints.iter().filter_map(|it| it.deployment.as_ref());
+    deployments.map(|it| it.mean_utilisation).fold(0.0, f64::max)
+}
+
+fn saved(outcome: &Outcome, before: &str, after: &str) -> f64 {
+    1.0 - mean(outcome, after) / mean(outcome, before)
+}
+
+fn saved_without_people(outcome: &Outcome, before: &str, after: &str) -> f64 {
+    1.0 - without_people(outcome, after) / without_people(outcome, before)
+}
+
+macro_rules! claim {
+    ($id:literal, $words:literal, $computed:expr, $expected:literal ~ $tolerance:literal) => {
+        Claim { id: $id, words: $words, computed: $computed, expected: $expected, tolerance: $tolerance }
+    };
+}
+
+const CLAIMS: &[Claim] = &[
+    claim!("customer-support-chatbot", "without people 77 %",
+        |it, _| saved_without_people(it, "before", "tiered"), 0.77 ~ 0.01),
+    claim!("customer-support-chatbot", "About 16 % of the turns come from the cache",
+        |it, _| plan(it, "tiered").cache_hit_share, 0.16 ~ 0.01),
+    claim!("customer-support-chatbot", "66 % from the small model", |it, _| share_of(it, "tiered", "small"), 0.66 ~ 0.01),
+    claim!("customer-support-chatbot", "about twice today's volume",
+        |it, at| reach(it, at, "tiered", "self-hosted"), 2.0 ~ 0.2),
+    claim!("ecommerce-product-descriptions", "86 % of tokens and caches alone",
+        |it, _| saved_without_people(it, "before", "tiered-batch"), 0.86 ~ 0.01),
+    claim!("ecommerce-product-descriptions", "answers a third of all requests",
+        |it, _| plan(it, "tiered-batch").cache_hit_share, 0.333 ~ 0.01),
+    claim!("ecommerce-product-descriptions", "about 1.3 times today's volume",
+        |it, at| reach(it, at, "tiered-batch", "self-hosted"), 1.3 ~ 0.05),
+    claim!("ecommerce-product-descriptions", "some 6 points of 100",
+        |it, _| 100.0 * (plan(it, "before").quality - plan(it, "tiered-batch").quality), 6.0 ~ 0.5),
+    claim!("code-review-assistant", "74 % of tokens alone",
+        |it, _| saved_without_people(it, "before", "tiered"), 0.74 ~ 0.01),
+    claim!("code-review-assistant", "without prefix caching, save 28 %",
+        |it, _| saved(it, "before", "tiered-uncached"), 0.28 ~ 0.01),
+    claim!("code-review-assistant", "about 2.8 times this volume",
+        |it, at| reach(it, at, "tiered", "self-hosted"), 2.8 ~ 0.1),
+    claim!("code-review-assistant", "less than two percent of the time", |it, _| busy(it, "self-hosted"), 0.016 ~ 0.004),
+    claim!("legal-document-analysis", "follow the hours, 73 %",
+        |it, _| saved(it, "before", "self-hosted-elastic"), 0.73 ~ 0.01),
+    claim!("legal-document-analysis", "Without people it is 87 %",
+        |it, _| saved_without_people(it, "before", "self-hosted"), 0.87 ~ 0.01),
+    claim!("legal-document-analysis", "would already save 53 %", |it, _| saved(it, "before", "api-tiers"), 0.53 ~ 0.01),
+    claim!("legal-document-analysis", "about four fifths of this volume",
+        |it, at| reach(it, at, "api-tiers", "self-hosted"), 0.8 ~ 0.05),
+    claim!("content-moderation", "88 % of tokens and caches alone",
+        |it, _| saved_without_people(it, "before", "screen"), 0.88 ~ 0.01),
+    claim!("content-moderation", "answers 28 % of all posts", |it, _| plan(it, "screen").cache_hit_share, 0.28 ~ 0.01),
+    claim!("content-moderation", "about a quarter more money",
+        |it, _| mean(it, "own-screen") / mean(it, "screen") - 1.0, 0.25 ~ 0.02),
+    claim!("content-moderation", "about 1.4 times today's volume",
+        |it, at| reach(it, at, "screen", "hybrid"), 1.4 ~ 0.05),
+    claim!("enterprise-knowledge-base", "it is 70 % of the first month's bill",
+        |it, _| saved_without_people(it, "before", "cached-tiers"), 0.70 ~ 0.01),
+    claim!("enterprise-knowledge-base", "answer 63 % of all questions",
+        |it, _| plan(it, "cached-tiers").cache_hit_share, 0.63 ~ 0.01),
+    claim!("enterprise-knowledge-base", "without tiers, save 41 %", |it, _| saved(it, "before", "cached"), 0.41 ~ 0.01),
+    claim!("enterprise-knowledge-base", "almost four times this volume",
+        |it, at| reach(it, at, "cached-tiers", "self-hosted"), 3.8 ~ 0.2),
+    claim!("startup-mvp", "about twice the first month's volume",
+        |it, at| reach(it, at, "api-only", "api-tiers"), 1.9 ~ 0.2),
+    claim!("startup-mvp", "from about 20 times", |it, at| reach(it, at, "api-tiers", "hybrid"), 20.0 ~ 2.0),
+    claim!("clinical-decision-support", "54 % more in place of 118 %", |it, _| -saved(it, "before", "owned"), 0.54 ~ 0.01),
+    claim!("clinical-decision-support", "about what the API costs",
+        |it, _| mean(it, "self-hosted-120b") / mean(it, "before"), 1.05 ~ 0.05),
+    claim!("clinical-decision-support", "four points lower",
+        |it, _| 100.0 * (plan(it, "self-hosted").quality - plan(it, "self-hosted-120b").quality), 4.0 ~ 0.5),
+    claim!("clinical-decision-support", "busy a tenth of the time", |it, _| busy(it, "self-hosted"), 0.1 ~ 0.02),
+];
+
+#[test]
+fn every_claim_of_the_notes_is_borne_out_by_the_model() {
+    for claim in CLAIMS {
+        let scenario = preset(claim.id);
+        let found = (claim.computed)(&evaluate(&scenario), &break_even(&scenario));
+        let Claim { id, words, expected, tolerance, .. } = claim;
+        assert!(scenario.draft().notes.contains(words), "{id}: the notes do not say {words:?}");
+        assert!((found - expected).abs() <= *tolerance, "{id}: {words:?}, computed {found}");
+    }
+}
+
+#[test]
+fn the_claims_about_spread_and_latency_are_borne_out() {
+    let startup = preset("startup-mvp");
+    let drawn = &forecast(&startup, 4096, &mut |_| true).plans[1];
+    assert!((drawn.mean_month.p50 / 2_900.0 - 1.0).abs() < 0.04, "{:?}", drawn.mean_month);
+    assert!((15_000.0..17_000.0).contains(&drawn.mean_month.p95), "{:?}", drawn.mean_month);
+    assert!(
+        drawn.over_budget.is_some_and(|over| (over.share - 0.25).abs() < 0.03),
+        "{:?}",
+        drawn.over_budget
+    );
+    for words in ["$2,900 a month", "over $15,000", "in a quarter of the futures"] {
+        assert!(startup.draft().notes.contains(words), "{words}");
+    }
+    let moderation = preset("content-moderation");
+    let outcome = evaluate(&moderation);
+    let told =
+        |id: &str, words: &str| plan(&outcome, id).findings.iter().any(|it| it.message.contains(words));
+    assert!(moderation.draft().notes.contains("a P95 of 115 ms"));
+    assert!(told("own-screen", "115 ms") && told("screen", "first token"), "{outcome:?}");
+}
+
 /// The worked example must pose a question: a clear winner today, another one within reach.
 #[test]
 fn the_worked_example_flips_within_ten_times_todays_volume() {

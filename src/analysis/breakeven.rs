@@ -5,16 +5,20 @@
 //! crossing is found by bisection. A replica more makes a bill jump, so there may be several crossings and the two
 //! bills need not be equal at one: both are reported. Two changes between neighbouring grid points are not seen:
 //! the grid is fine enough (about 12 % a step) that they would matter little.
+//!
+//! A crossing decides only between plans that are answers at its volume, and a plan that stops being one there flips
+//! the answer without a crossing: see [`Standing`].
 
 use rayon::prelude::*;
 
 use crate::scenario::Scenario;
+use crate::stats::quantile_sorted;
 
-use super::evaluate::{evaluate, header};
+use super::evaluate::header;
 use super::evaluator::Evaluator;
-use super::findings;
 use super::results::{Band, BreakEven, Crossing, Curve};
 use super::spread::band;
+use super::standing::Standing;
 
 /// Grid points per factor of ten of volume.
 const POINTS_PER_DECADE: usize = 20;
@@ -54,7 +58,12 @@ pub fn break_even(scenario: &Scenario) -> BreakEven {
             usd
         })
         .collect();
-    let crossings = crossings(&mut evaluator, scenario, &volumes, today, &curves);
+    let standing = Standing::new(scenario, today);
+    let crossings = crossings(&mut evaluator, scenario, &standing, &volumes, today, &curves);
+    let limits = match (volumes.first(), volumes.last()) {
+        (Some(lowest), Some(highest)) => standing.limits(&mut evaluator, *lowest, *highest),
+        _ => Vec::new(),
+    };
     BreakEven {
         header: header(scenario, 0),
         today,
@@ -65,6 +74,7 @@ pub fn break_even(scenario: &Scenario) -> BreakEven {
             .collect(),
         volumes,
         crossings,
+        limits,
     }
 }
 
@@ -126,13 +136,12 @@ fn grid(today: f64) -> Vec<f64> {
 fn crossings(
     evaluator: &mut Evaluator<'_>,
     scenario: &Scenario,
+    standing: &Standing<'_>,
     volumes: &[f64],
     today: f64,
     curves: &[Vec<f64>],
 ) -> Vec<Crossing> {
-    let standing = findings::contenders(&evaluate(scenario).plans);
     let mut found = Vec::new();
-    let mut cost = |plan: usize, volume: f64| evaluator.run_rate(scenario.point(), plan, volume / today);
     for a in 0..curves.len() {
         for b in a + 1..curves.len() {
             for step in 1..volumes.len() {
@@ -145,35 +154,47 @@ fn crossings(
                 {
                     continue;
                 }
-                let (mut low, mut high) = (volumes[step - 1].ln(), volumes[step].ln());
-                for _ in 0..BISECTIONS {
-                    let middle = 0.5 * (low + high);
-                    let difference = cost(a, middle.exp()) - cost(b, middle.exp());
-                    if (difference < 0.0) == (before < 0.0) { low = middle } else { high = middle }
-                }
-                let (cheaper_below, cheaper_above) = if before < 0.0 { (a, b) } else { (b, a) };
-                let volume = high.exp();
-                let (left, right) = (cost(cheaper_below, volume), cost(cheaper_above, volume));
-                let cheapest_other = standing
-                    .iter()
-                    .copied()
-                    .filter(|plan| *plan != a && *plan != b)
-                    .map(|plan| cost(plan, volume))
-                    .fold(f64::INFINITY, f64::min);
-                found.push(Crossing {
-                    cheaper_below,
-                    cheaper_above,
-                    tokens_per_day: volume,
-                    usd_per_month: right,
-                    jump: (left - right).abs() > JUMP_GAP * right.abs().max(1.0),
-                    band: None,
-                    decisive: right <= cheapest_other && standing.contains(&a) && standing.contains(&b),
-                });
+                let pair = if before < 0.0 { (a, b) } else { (b, a) };
+                let stretch = (volumes[step - 1], volumes[step]);
+                found.push(crossing(evaluator, scenario, standing, pair, stretch, today));
             }
         }
     }
     found.sort_by(|x, y| x.tokens_per_day.total_cmp(&y.tokens_per_day));
     found
+}
+
+/// The crossing of the pair (cheaper below, cheaper above) within a stretch of volumes, by bisection.
+fn crossing(
+    evaluator: &mut Evaluator<'_>,
+    scenario: &Scenario,
+    standing: &Standing<'_>,
+    (below, above): (usize, usize),
+    stretch: (f64, f64),
+    today: f64,
+) -> Crossing {
+    let mut cost = |plan: usize, volume: f64| evaluator.run_rate(scenario.point(), plan, volume / today);
+    let (mut low, mut high) = (stretch.0.ln(), stretch.1.ln());
+    for _ in 0..BISECTIONS {
+        let middle = 0.5 * (low + high);
+        if cost(below, middle.exp()) < cost(above, middle.exp()) { low = middle } else { high = middle }
+    }
+    let volume = high.exp();
+    let (left, right) = (cost(below, volume), cost(above, volume));
+    let others: Vec<usize> = (0..scenario.draft().plans.len())
+        .filter(|plan| *plan != below && *plan != above && cost(*plan, volume) < right)
+        .collect();
+    let mut stands = |plan: usize| standing.at(evaluator, plan, volume);
+    let decisive = stands(below) && stands(above) && !others.into_iter().any(stands);
+    Crossing {
+        cheaper_below: below,
+        cheaper_above: above,
+        tokens_per_day: volume,
+        usd_per_month: right,
+        jump: (left - right).abs() > JUMP_GAP * right.abs().max(1.0),
+        band: None,
+        decisive,
+    }
 }
 
 /// Bands at the places that were drawn, in between linear; and for each crossing the spread of the volume at which
@@ -205,7 +226,7 @@ fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
             .collect();
         flips.sort_by(f64::total_cmp);
         crossing.band = (flips.len() * 2 > draws.len() && flips.len() >= 20)
-            .then(|| (quantile(&flips, 0.05).exp(), quantile(&flips, 0.95).exp()));
+            .then(|| (quantile_sorted(&flips, 0.05).exp(), quantile_sorted(&flips, 0.95).exp()));
     }
 }
 
@@ -221,13 +242,6 @@ fn nearest_flip(costs: &[f64], below: usize, above: usize, log_volumes: &[f64], 
             })
         })
         .min_by(|x, y| (x - target).abs().total_cmp(&(y - target).abs()))
-}
-
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let low = place.floor() as usize;
-    let high = place.ceil() as usize;
-    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
 }
 
 fn midpoint(a: &Band, b: &Band) -> Band {

@@ -10,10 +10,10 @@ use crate::pricing::{Api, CapacityWeek, PlanUse, StorageTerms, capacity_usd, cos
 use crate::routing::Serves;
 use crate::scenario::{ApiFacts, EndpointFacts};
 use crate::serving::{WeekShape, Weeks};
-use crate::unit::HOURS_PER_MONTH;
+use crate::unit::{HOURS_PER_MONTH, WEEKS_PER_MONTH};
 
 use super::evaluator::{PlanWorld, SECS_PER_MONTH, tokens_per_request};
-use super::month::{Month, Total, WEEKS_PER_MONTH};
+use super::month::{Month, Total};
 use super::situation::Situation;
 
 /// What the columns of one call are.
@@ -113,30 +113,24 @@ impl Situation<'_> {
 
     /// Takes what the response caches answer off `misses`, which starts as the requests.
     fn response_caches(&self, slot: usize, requests: &[f64], misses: &mut [f64], usd: &mut [f64]) {
-        let cacheable = self.use_case(slot).repetition.cacheable_share;
-        let derived = self.caches_of(slot).any(|cache| matches!(cache.hit, HitRate::Derived(_)));
+        let caches = [&self.plan.caches.exact, &self.plan.caches.semantic].into_iter().flatten();
+        let derived = caches.map(|cache| &cache.hit).any(|hit| matches!(hit, HitRate::Derived(_)));
         let answer = |requests: f64| {
-            let (mut asking, mut hits, mut lookups) = (cacheable, 0.0, 0.0);
-            for cache in self.caches_of(slot) {
-                lookups += asking * cache.lookup_usd_per_request;
-                let hit = asking * self.hit(slot, cache, requests * asking);
-                hits += hit;
-                asking -= hit;
-            }
-            (hits, lookups)
+            let hits = self.hits(slot, requests);
+            (1.0 - hits.total(), self.lookup_usd(&hits))
         };
-        let same = answer(0.0);
+        let (missed, lookups) = answer(0.0);
         let columns = misses.iter_mut().zip(requests).zip(usd);
         if derived {
             for ((misses, requests), usd) in columns {
-                let (hits, lookups) = answer(*requests);
-                *misses = requests * (1.0 - hits);
+                let (missed, lookups) = answer(*requests);
+                *misses = requests * missed;
                 *usd += requests * lookups;
             }
-        } else if same != (0.0, 0.0) {
+        } else if (missed, lookups) != (1.0, 0.0) {
             for ((misses, requests), usd) in columns {
-                *misses = requests * (1.0 - same.0);
-                *usd += requests * same.1;
+                *misses = requests * missed;
+                *usd += requests * lookups;
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::pricing::{Bill, Line};
 use crate::routing::{Router, Serves};
 use crate::scenario::{EndpointFacts, Scenario};
-use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK};
+use crate::unit::WEEKS_PER_MONTH;
 
 use super::evaluator::{Evaluator, PlanWorld, tokens_per_request};
 use super::findings;
@@ -12,9 +12,6 @@ use super::month::{Ledger, MonthFlow};
 use super::results::{
     DeploymentOutcome, EndpointOutcome, Header, MonthOutcome, Outcome, PlanOutcome, UseCaseOutcome,
 };
-
-/// Weeks in a planning month.
-const WEEKS_PER_MONTH: f64 = HOURS_PER_MONTH / HOURS_PER_WEEK as f64;
 
 /// The bill by line, by use case and by endpoint.
 struct Detail {
@@ -43,7 +40,8 @@ impl Ledger for Detail {
 }
 
 /// Only the lines.
-struct Lines(Bill);
+#[derive(Default)]
+pub(super) struct Lines(pub Bill);
 
 impl Ledger for Lines {
     fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {

@@ -2,7 +2,7 @@
 
 use crate::routing::Serves;
 use crate::scenario::Scenario;
-use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK, format};
+use crate::unit::{HOURS_PER_WEEK, WEEKS_PER_MONTH, format};
 
 use super::evaluator::{Evaluator, PlanWorld, tokens_per_request};
 use super::latency::UseCaseLatency;
@@ -28,18 +28,18 @@ pub(super) fn contenders(plans: &[PlanOutcome]) -> Vec<usize> {
     if answers.is_empty() { (0..plans.len()).collect() } else { answers }
 }
 
-/// The findings of one plan, gravest first.
-pub(super) fn of_plan(
+/// What rules a plan out at the volume of the month that was costed last: each an error.
+///
+/// - `served_share`: the smallest share of a month's requests that is answered, 0..=1.
+pub(super) fn broken(
     scenario: &Scenario,
     position: usize,
-    outcome: &PlanOutcome,
     evaluator: &Evaluator<'_>,
-    latencies: &[UseCaseLatency],
     served_share: f64,
 ) -> Vec<Finding> {
     let world = &evaluator.plans[position];
     let mut found = Vec::new();
-    let path = format!("plans.{}", outcome.id);
+    let path = format!("plans.{}", scenario.draft().plans[position].id);
     fits(scenario, position, &path, world, &mut found);
     if 1.0 - served_share > UNSERVED_ABOVE && found.is_empty() {
         found.push(Finding {
@@ -53,6 +53,22 @@ pub(super) fn of_plan(
                 .to_owned(),
         });
     }
+    constraints(scenario, position, &path, world, &mut found);
+    rate_limits(scenario, position, &path, evaluator, &mut found);
+    found
+}
+
+/// The findings of one plan, gravest first.
+pub(super) fn of_plan(
+    scenario: &Scenario,
+    position: usize,
+    outcome: &PlanOutcome,
+    evaluator: &Evaluator<'_>,
+    latencies: &[UseCaseLatency],
+    served_share: f64,
+) -> Vec<Finding> {
+    let path = format!("plans.{}", outcome.id);
+    let mut found = broken(scenario, position, evaluator, served_share);
     if !outcome.not_priced.is_empty() {
         found.push(Finding {
             severity: Severity::Warning,
@@ -83,9 +99,7 @@ pub(super) fn of_plan(
             });
         }
     }
-    constraints(scenario, position, &path, outcome, world, &mut found);
     latency_targets(scenario, &path, latencies, &mut found);
-    rate_limits(scenario, position, &path, evaluator, &mut found);
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }
@@ -109,7 +123,6 @@ fn constraints(
     scenario: &Scenario,
     position: usize,
     path: &str,
-    outcome: &PlanOutcome,
     world: &PlanWorld,
     found: &mut Vec<Finding>,
 ) {
@@ -145,7 +158,7 @@ fn constraints(
                     path: path.to_owned(),
                     message: format!(
                         "{} must stay in {region}, and {} of {} runs {where_it_runs}",
-                        use_case.name, endpoint.name, outcome.name
+                        use_case.name, endpoint.name, plan.name
                     ),
                     remedy: format!("choose an endpoint in {region}, or state its region"),
                 });
@@ -154,14 +167,14 @@ fn constraints(
     }
 }
 
-/// Each use case against its own targets, in the busiest hour.
+/// Each use case against its own targets, in the busiest hour; only answers that are generated count.
 fn latency_targets(scenario: &Scenario, path: &str, latencies: &[UseCaseLatency], found: &mut Vec<Finding>) {
     for (facts, latency) in scenario.facts().use_cases.iter().zip(latencies) {
         let use_case = &scenario.point().workload.use_cases[facts.position];
         let (first, each) = (latency.ttft_p95_secs, latency.mean.tpot_secs);
         let mut miss = |what: &str, found_secs: f64, accepted: f64, remedy: &str| {
             // A replica is filled up to the target itself: rounding is not a miss.
-            if latency.calls > 0.0 && found_secs > accepted * (1.0 + TARGET_SLACK) {
+            if latency.generated > 0.0 && found_secs > accepted * (1.0 + TARGET_SLACK) {
                 found.push(Finding {
                     severity: Severity::Warning,
                     path: path.to_owned(),
@@ -208,7 +221,7 @@ fn rate_limits(
             let requests = evaluator.plans[position].flows[slot * count + place];
             let tokens =
                 requests * tokens_per_request(&evaluator.use_cases[slot].demand) * endpoint.token_factor;
-            let per_week = tokens * HOURS_PER_WEEK as f64 / HOURS_PER_MONTH;
+            let per_week = tokens / WEEKS_PER_MONTH;
             hours.iter_mut().zip(&facts.weights).for_each(|(hour, weight)| *hour += per_week * weight);
         }
         let peak = hours.iter().copied().fold(0.0, f64::max) / 60.0;

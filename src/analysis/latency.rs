@@ -2,7 +2,12 @@
 //!
 //! Closed forms: a provider's figures are the user's, a deployment's come from the queueing approximation of
 //! [`ttft`]. What stands before an endpoint counts: asking the response caches, classifying, and in a cascade the
-//! answers that are given and verified first. Answers from a response cache are not in the mean: they are faster.
+//! answers that are given and verified first.
+//!
+//! Means are over all requests that are answered. An answer from a response cache is there as a whole after the
+//! lookup; a request that takes several calls counts with its mean call. The time per output token is over generated
+//! answers, and so is the 95th percentile that is held against the target: cached answers would hide how long the
+//! others wait.
 
 use crate::routing::{Router, Serves};
 use crate::scenario::Scenario;
@@ -10,6 +15,7 @@ use crate::serving::{Load, ttft};
 
 use super::evaluator::Evaluator;
 use super::results::Latency;
+use super::situation::Situation;
 
 /// Coefficient of variation of a call's time on a replica: answers differ in length about as much as exponentials.
 const SERVICE_CV: f64 = 1.0;
@@ -23,12 +29,14 @@ const TAIL_SHARE: f64 = 0.05;
 /// The latency of one use case under one plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UseCaseLatency {
-    /// Means over the calls.
+    /// Means over the requests; the time per output token over the generated answers.
     pub mean: Latency,
-    /// 95th percentile of the time to first token: the slowest way that takes a twentieth of the calls.
+    /// 95th percentile of the time to first token of generated answers: the slowest way that takes a twentieth of them.
     pub ttft_p95_secs: f64,
-    /// Calls per month that are answered by an endpoint.
-    pub calls: f64,
+    /// Requests per month that an endpoint answers.
+    pub generated: f64,
+    /// Requests per month that a response cache answers.
+    pub cached: f64,
 }
 
 /// One call at one endpoint, in seconds.
@@ -40,16 +48,49 @@ struct Call {
     whole: f64,
 }
 
-/// The latency of a plan: its use cases weighted by calls.
+/// The latency of a plan: its use cases weighted by requests.
 pub(super) fn of_plan(rows: &[UseCaseLatency]) -> Latency {
-    let calls: f64 = rows.iter().map(|row| row.calls).sum();
-    let mean = |of: fn(&Latency) -> f64| {
-        if calls > 0.0 { rows.iter().map(|row| row.calls * of(&row.mean)).sum::<f64>() / calls } else { 0.0 }
+    let mean = |weight: fn(&UseCaseLatency) -> f64, of: fn(&Latency) -> f64| {
+        let all: f64 = rows.iter().map(weight).sum();
+        if all > 0.0 { rows.iter().map(|row| weight(row) * of(&row.mean)).sum::<f64>() / all } else { 0.0 }
     };
+    let answered = |row: &UseCaseLatency| row.generated + row.cached;
     Latency {
-        ttft_secs: mean(|latency| latency.ttft_secs),
-        tpot_secs: mean(|latency| latency.tpot_secs),
-        e2e_secs: mean(|latency| latency.e2e_secs),
+        ttft_secs: mean(answered, |latency| latency.ttft_secs),
+        tpot_secs: mean(|row| row.generated, |latency| latency.tpot_secs),
+        e2e_secs: mean(answered, |latency| latency.e2e_secs),
+    }
+}
+
+/// What asking the response caches does to one use case; shares of its requests, times in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lookup {
+    /// Share that a cache answers.
+    hits: f64,
+    /// Mean time until they do.
+    hit_secs: f64,
+    /// Mean time that the others have asked in vain; some may not be cached and do not ask.
+    miss_secs: f64,
+    /// The longest of it.
+    longest_secs: f64,
+}
+
+impl Lookup {
+    fn of(scenario: &Scenario, evaluator: &Evaluator<'_>, plan: usize, slot: usize) -> Self {
+        let situation = Situation::new(scenario, scenario.point(), plan, &evaluator.use_cases);
+        let found = situation.hits(slot, evaluator.requests()[slot]);
+        let stack = &situation.plan.caches;
+        let [exact, semantic] = [&stack.exact, &stack.semantic]
+            .map(|cache| cache.as_ref().map_or(0.0, |cache| cache.lookup_secs));
+        let longest_secs = if found.asked > 0.0 { exact + semantic } else { 0.0 };
+        let hits = found.total();
+        let part = |secs: f64, of: f64| if of > 0.0 { secs / of } else { 0.0 };
+        Self {
+            hits,
+            hit_secs: part(found.exact * exact + found.semantic * longest_secs, hits),
+            miss_secs: part((found.asked - hits) * longest_secs, 1.0 - hits),
+            longest_secs,
+        }
     }
 }
 
@@ -63,11 +104,6 @@ pub(super) fn of_use_case(
     let state = &scenario.point().plans[plan];
     let route = &scenario.facts().plans[plan].routes[slot];
     let router = route.exception.map_or(&state.router, |place| &state.routes[place].router);
-    let before: f64 = [&state.caches.exact, &state.caches.semantic]
-        .into_iter()
-        .flatten()
-        .map(|cache| cache.lookup_secs)
-        .sum();
     let world = &evaluator.plans[plan];
     let count = state.endpoints.len();
     let calls_per_request = evaluator.use_cases[slot].demand.calls;
@@ -77,7 +113,7 @@ pub(super) fn of_use_case(
     match router {
         Router::Cascade(cascade) => {
             let asked = route.tiers.first().map_or(0.0, |first| flow(*first));
-            let (mut elapsed, mut arriving) = (before, asked);
+            let (mut elapsed, mut arriving) = (0.0, asked);
             for (place, (step, tier)) in cascade.steps.iter().zip(&route.tiers).enumerate() {
                 let call = at(*tier);
                 if place + 1 == cascade.steps.len() {
@@ -93,8 +129,8 @@ pub(super) fn of_use_case(
         }
         Router::Single(_) | Router::Split(_) | Router::Overflow(_) => {
             let wait = match router {
-                Router::Split(split) => before + split.classifier_secs,
-                _ => before,
+                Router::Split(split) => split.classifier_secs,
+                _ => 0.0,
             };
             let all: f64 = (0..count).map(flow).sum();
             for position in (0..count).filter(|position| flow(*position) > 0.0) {
@@ -102,32 +138,46 @@ pub(super) fn of_use_case(
             }
         }
     }
-    sum.done()
+    let lookup = Lookup::of(scenario, evaluator, plan, slot);
+    sum.done(calls_per_request, lookup, evaluator.requests()[slot])
 }
 
+/// Sums over the calls that endpoints answer.
 #[derive(Default)]
 struct Sum {
-    total: UseCaseLatency,
+    calls: f64,
+    total: Latency,
+    ttft_p95_secs: f64,
 }
 
 impl Sum {
+    /// Adds calls of a way that takes `before` seconds until its endpoint is asked; `all` are the calls of all ways.
     fn add(&mut self, calls: f64, all: f64, before: f64, call: Call) {
-        self.total.calls += calls;
-        self.total.mean.ttft_secs += calls * (before + call.first);
-        self.total.mean.tpot_secs += calls * call.each;
-        self.total.mean.e2e_secs += calls * (before + call.whole);
+        self.calls += calls;
+        self.total.ttft_secs += calls * (before + call.first);
+        self.total.tpot_secs += calls * call.each;
+        self.total.e2e_secs += calls * (before + call.whole);
         if calls > TAIL_SHARE * all {
-            self.total.ttft_p95_secs = self.total.ttft_p95_secs.max(before + call.first_p95);
+            self.ttft_p95_secs = self.ttft_p95_secs.max(before + call.first_p95);
         }
     }
 
-    fn done(mut self) -> UseCaseLatency {
-        if self.total.calls > 0.0 {
-            self.total.mean.ttft_secs /= self.total.calls;
-            self.total.mean.tpot_secs /= self.total.calls;
-            self.total.mean.e2e_secs /= self.total.calls;
-        }
-        self.total
+    /// The means over the generated answers, and with the cached ones over all `requests` of a month.
+    fn done(self, calls_per_request: f64, lookup: Lookup, requests: f64) -> UseCaseLatency {
+        let (generated, cached) = (self.calls / calls_per_request, requests * lookup.hits);
+        let per_call = |sum: f64| if self.calls > 0.0 { sum / self.calls } else { 0.0 };
+        let over_all = |sum: f64| {
+            let answered = generated + cached;
+            let secs = generated * (lookup.miss_secs + per_call(sum)) + cached * lookup.hit_secs;
+            if answered > 0.0 { secs / answered } else { 0.0 }
+        };
+        let mean = Latency {
+            ttft_secs: over_all(self.total.ttft_secs),
+            tpot_secs: per_call(self.total.tpot_secs),
+            e2e_secs: over_all(self.total.e2e_secs),
+        };
+        let ttft_p95_secs = if self.calls > 0.0 { lookup.longest_secs + self.ttft_p95_secs } else { 0.0 };
+        UseCaseLatency { mean, ttft_p95_secs, generated, cached }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod results;
 mod sensitivity;
 mod situation;
 mod spread;
+mod standing;
 
 pub use breakeven::{break_even, break_even_bands};
 pub use evaluate::evaluate;
@@ -23,8 +24,8 @@ pub use sensitivity::sensitivity;
 
 pub use results::{
     Band, BreakEven, Crossing, Curve, DeploymentOutcome, EndpointOutcome, Finding, Forecast, Header, Latency,
-    MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow, Severity,
-    Spread, UseCaseOutcome,
+    Limit, MonthOutcome, Outcome, PlanForecast, PlanOutcome, Probability, Sensitivity, SensitivityRow,
+    Severity, Spread, UseCaseOutcome,
 };
 
 #[cfg(test)]

@@ -7,13 +7,10 @@ use crate::pricing::{
 use crate::routing::Serves;
 use crate::scenario::{ApiFacts, EndpointFacts};
 use crate::serving::week;
-use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK};
+use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK, WEEKS_PER_MONTH};
 
 use super::evaluator::{PlanWorld, tokens_per_request};
 use super::situation::Situation;
-
-/// Weeks in a planning month.
-pub(super) const WEEKS_PER_MONTH: f64 = HOURS_PER_MONTH / HOURS_PER_WEEK as f64;
 
 /// Where the costs of a month are written.
 pub(super) trait Ledger {
@@ -65,7 +62,10 @@ impl Month<'_> {
         let mut tokens = 0.0;
         let total: f64 = self.requests.iter().sum();
         for (slot, requests) in self.requests.iter().enumerate() {
-            let hit = self.response_caches(slot, *requests, ledger);
+            let answered = self.situation.hits(slot, *requests);
+            let lookups = requests * self.situation.lookup_usd(&answered);
+            ledger.line(Some(slot), None, Line::Caches, lookups);
+            let hit = answered.total();
             self.around(slot, *requests, *requests * (1.0 - hit), ledger);
             hits += hit * requests;
             tokens += requests * tokens_per_request(&self.situation.use_cases[slot].demand);
@@ -100,20 +100,6 @@ impl Month<'_> {
         flow.cache_hit_share = if total > 0.0 { hits / total } else { 0.0 };
         flow.served_share = if total > 0.0 { 1.0 - unserved / total } else { 1.0 };
         flow
-    }
-
-    /// Share of the requests that the response caches answer; posts what asking them costs.
-    fn response_caches(&self, slot: usize, requests: f64, ledger: &mut impl Ledger) -> f64 {
-        let mut asking = self.situation.use_case(slot).repetition.cacheable_share;
-        let mut hits = 0.0;
-        for cache in self.situation.caches_of(slot) {
-            let asked = requests * asking;
-            ledger.line(Some(slot), None, Line::Caches, asked * cache.lookup_usd_per_request);
-            let hit = asking * self.situation.hit(slot, cache, asked);
-            hits += hit;
-            asking -= hit;
-        }
-        hits
     }
 
     /// Costs per request that no endpoint bills: router, tools, embeddings.

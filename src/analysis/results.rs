@@ -73,7 +73,7 @@ pub struct PlanOutcome {
     pub by_use_case: Vec<Bill>,
     /// Quality of the answers, weighted by requests, 0..=1.
     pub quality: f64,
-    /// Latency in the busiest hour of the first month, weighted by calls.
+    /// Latency in the busiest hour of the first month, means over all requests that are answered.
     pub latency: Latency,
     /// The endpoints in the first month.
     pub endpoints: Vec<EndpointOutcome>,
@@ -98,12 +98,13 @@ pub struct MonthOutcome {
     pub served_share: f64,
 }
 
-/// Latency as a reader feels it, in seconds.
+/// Latency as a reader feels it, in seconds: means over all requests that are answered, those from a response cache
+/// included (whole after the lookup). A request that takes several calls counts with its mean call.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Latency {
     /// Time to first token.
     pub ttft_secs: f64,
-    /// Time per output token after the first.
+    /// Time per output token after the first, over generated answers only: a cached one comes as a whole.
     pub tpot_secs: f64,
     /// Time to the whole answer.
     pub e2e_secs: f64,
@@ -299,6 +300,25 @@ pub struct BreakEven {
     pub plans: Vec<Curve>,
     /// All crossings of all pairs at the point values, by volume.
     pub crossings: Vec<Crossing>,
+    /// Volumes from which on a plan is no answer any more, by volume.
+    pub limits: Vec<Limit>,
+}
+
+/// A volume from which on a plan no longer serves everything or breaks a rule, though it does not below.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Limit {
+    /// Index of the plan.
+    pub plan: usize,
+    /// Volume of the first month, in tokens per day.
+    pub tokens_per_day: f64,
+    /// US dollars per month of the plan just below.
+    pub usd_per_month: f64,
+    /// What goes wrong at a tenth more, in a sentence with its figures.
+    pub reason: String,
+    /// Whether the plan is the cheapest answer just below: this limit changes the decision.
+    pub decisive: bool,
+    /// Index of the plan that is the cheapest answer from there on; none if no plan is one.
+    pub then: Option<usize>,
 }
 
 /// A plan's monthly run rate over volume.
@@ -329,8 +349,8 @@ pub struct Crossing {
     pub jump: bool,
     /// P5 and P95 of the first volume at which the pair flips, over the draws that flip within the range.
     pub band: Option<(f64, f64)>,
-    /// Whether both plans are the cheapest there of all that serve everything and break no constraint: this crossing
-    /// changes the decision.
+    /// Whether both plans are the cheapest there of all that serve everything and break no rule at that volume: this
+    /// crossing changes the decision.
     pub decisive: bool,
 }
 

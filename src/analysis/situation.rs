@@ -1,7 +1,7 @@
 //! One plan in one state of the world: what both the detailed month and the sums over many months are computed from.
 
 use crate::cache::{
-    HitRate, PromptCache, PromptCurve, PromptInputs, PromptSplit, ResponseCache, response_hit,
+    PromptCache, PromptCurve, PromptInputs, PromptSplit, ResponseCache, StackHits, stack_hits,
 };
 use crate::pricing::{Api, ApiUsage, Bill, Rates, TokenUse, api_bill, api_total};
 use crate::routing::{Plan, Router};
@@ -71,20 +71,24 @@ impl<'a> Situation<'a> {
         self.facts.routes[slot].exception.map_or(&self.plan.router, |place| &self.plan.routes[place].router)
     }
 
-    /// The response caches that a use case may ask, in their order.
-    pub(super) fn caches_of(&self, slot: usize) -> impl Iterator<Item = &'a ResponseCache<f64>> + use<'a> {
-        let caches = &self.plan.caches;
-        let asked = !self.use_case(slot).constraints.no_shared_cache;
-        [&caches.exact, &caches.semantic].into_iter().flatten().filter(move |_| asked)
+    /// What the response caches do for a use case of so many requests a month.
+    pub(super) fn hits(&self, slot: usize, requests: f64) -> StackHits {
+        let use_case = self.use_case(slot);
+        if use_case.constraints.no_shared_cache {
+            return StackHits::default();
+        }
+        let cacheable = use_case.repetition.cacheable_share;
+        let popularity = self.use_cases[slot].popularity();
+        stack_hits(&self.plan.caches, cacheable, popularity, requests / SECS_PER_MONTH)
     }
 
-    /// Share of the requests that ask a response cache which it answers; `asked` per month.
-    pub(super) fn hit(&self, slot: usize, cache: &ResponseCache<f64>, asked: f64) -> f64 {
-        match (&cache.hit, self.use_cases[slot].popularity()) {
-            (hit, Some(popularity)) => response_hit(hit, popularity, asked / SECS_PER_MONTH),
-            (HitRate::Given(share), None) => *share,
-            (HitRate::Derived(_), None) => 0.0,
-        }
+    /// US dollars per request for asking the response caches.
+    pub(super) fn lookup_usd(&self, hits: &StackHits) -> f64 {
+        let caches = &self.plan.caches;
+        let usd = |cache: &Option<ResponseCache<f64>>, asked: f64| {
+            cache.as_ref().map_or(0.0, |cache| asked * cache.lookup_usd_per_request)
+        };
+        usd(&caches.exact, hits.asked) + usd(&caches.semantic, hits.asked - hits.exact)
     }
 
     /// US dollars per request that no cache answers, for classifying or verifying.

@@ -1,14 +1,13 @@
 //! Whatever a form or a file can hold either is refused with a reason or gives finite answers.
 
 use crate::catalog::Catalog;
-use crate::pricing::{Bill, Line};
 use crate::routing::Serves;
 use crate::scenario::{Scenario, ScenarioDraft, Severity, sample};
 use crate::stats::Estimate::{self, Fixed};
 use crate::stats::quantities::{Path, Quantified as _};
 
+use super::evaluate::Lines;
 use super::evaluator::Evaluator;
-use super::month::Ledger;
 use super::{break_even, evaluate, forecast};
 
 /// Values that people type by mistake, and a few that no mistake explains.
@@ -125,19 +124,6 @@ fn what_is_wrong_is_said_where_it_is() {
                 assert!(said, "{what}: nothing is said at {path}, but {problems:#?}");
             }
         }
-    }
-}
-
-/// Keeps every line, as the instant answer does.
-#[derive(Default)]
-struct Lines(Bill);
-
-impl Ledger for Lines {
-    fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {
-        self.0.add_scaled(bill, factor);
-    }
-    fn line(&mut self, _: Option<usize>, _: Option<usize>, line: Line, usd: f64) {
-        self.0.add(line, usd);
     }
 }
 

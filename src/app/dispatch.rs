@@ -21,7 +21,7 @@ use crate::catalog::Catalog;
 use crate::io::{overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
-use crate::scenario::fitted::{Taken, apply};
+use crate::scenario::fitted::{Taken, TakenLengths, apply};
 use crate::stats::quantities::{self, Quantified as _};
 use crate::workload::fit::TraceFit;
 
@@ -281,7 +281,7 @@ impl App {
             self.notices.error("The trace was read, but its use case is gone", path.display().to_string());
             return;
         };
-        apply(fit, found, Taken { arrivals: true, start_hour: 0 });
+        apply(fit, found, Taken { arrivals: true, start_hour: 0, lengths: TakenLengths::Chosen });
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let mut details = format!("{} requests; prompts and answers as in the trace.", fit.arrivals.requests);
         for note in &fit.notes {

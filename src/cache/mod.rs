@@ -14,7 +14,7 @@ mod response;
 
 pub use popularity::Popularity;
 pub use prompt::{PromptCurve, PromptInputs, PromptSplit, prompt_split};
-pub use response::response_hit;
+pub use response::{StackHits, response_hit, stack_hits};
 
 use crate::quantified;
 

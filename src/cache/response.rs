@@ -1,6 +1,6 @@
 //! Hit rate of a cache of whole answers.
 
-use super::{HitRate, Popularity};
+use super::{CacheStack, HitRate, Popularity, ResponseCache};
 
 /// Share of the cacheable requests that a response cache answers, 0..=1.
 ///
@@ -30,10 +30,93 @@ pub fn response_hit(hit: &HitRate<f64>, popularity: &Popularity, requests_per_se
     }
 }
 
+/// What the response caches in front of a plan do with a stream of requests; all are shares of the requests, 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StackHits {
+    /// Asks the exact cache, or would if there were one: what may be cached at all.
+    pub asked: f64,
+    /// Answered by the exact cache.
+    pub exact: f64,
+    /// Answered by the semantic cache, which is asked for what the exact one does not answer.
+    pub semantic: f64,
+}
+
+impl StackHits {
+    /// Answered by either.
+    #[must_use]
+    pub const fn total(&self) -> f64 {
+        self.exact + self.semantic
+    }
+}
+
+/// The hits of a stack of caches, exact before semantic.
+///
+/// - `cacheable_share`: share of the requests that may be answered from a cache, 0..=1.
+/// - `popularity`: of the distinct requests; without one a derived hit rate is 0.
+/// - `requests_per_sec`: all requests, cacheable or not.
+#[must_use]
+pub fn stack_hits(
+    stack: &CacheStack<f64>,
+    cacheable_share: f64,
+    popularity: Option<&Popularity>,
+    requests_per_sec: f64,
+) -> StackHits {
+    let asked = cacheable_share.max(0.0).min(1.0);
+    let of = |cache: &Option<ResponseCache<f64>>, asked: f64| match (cache.as_ref(), popularity) {
+        (Some(cache), Some(popularity)) => {
+            asked * response_hit(&cache.hit, popularity, asked * requests_per_sec)
+        }
+        (Some(ResponseCache { hit: HitRate::Given(share), .. }), None) => asked * share.max(0.0).min(1.0),
+        _ => 0.0,
+    };
+    let exact = of(&stack.exact, asked);
+    StackHits { asked, exact, semantic: of(&stack.semantic, asked - exact) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::DerivedHit;
     use super::*;
+
+    fn cache(hit: HitRate<f64>) -> ResponseCache<f64> {
+        ResponseCache {
+            hit,
+            lookup_usd_per_request: 0.0,
+            lookup_secs: 0.0,
+            usd_per_month: 0.0,
+            false_hit_share: 0.0,
+        }
+    }
+
+    #[test]
+    fn the_semantic_cache_is_asked_for_what_the_exact_one_leaves() {
+        // 80 % may be cached, 40 % of them hit exactly (32 %), 25 % of the other 48 % by meaning (12 %).
+        let stack = CacheStack {
+            exact: Some(cache(HitRate::Given(0.4))),
+            semantic: Some(cache(HitRate::Given(0.25))),
+        };
+        let hits = stack_hits(&stack, 0.8, None, 5.0);
+        assert!((hits.exact - 0.32).abs() < 1e-12 && (hits.semantic - 0.12).abs() < 1e-12, "{hits:?}");
+        assert!((hits.total() - 0.44).abs() < 1e-12);
+        let only = CacheStack { exact: None, semantic: stack.semantic };
+        assert!((stack_hits(&only, 0.8, None, 5.0).semantic - 0.2).abs() < 1e-12);
+        assert_eq!(stack_hits(&CacheStack { exact: None, semantic: None }, 0.8, None, 5.0).total(), 0.0);
+    }
+
+    #[test]
+    fn a_derived_stack_asks_with_the_requests_that_reach_each_cache() {
+        let popularity = Popularity::new(1e4, 0.9);
+        let stack = CacheStack {
+            exact: Some(cache(derived(500.0, 600.0))),
+            semantic: Some(cache(derived(900.0, 6_000.0))),
+        };
+        let hits = stack_hits(&stack, 0.5, Some(&popularity), 20.0);
+        let exact = 0.5 * response_hit(&derived(500.0, 600.0), &popularity, 10.0);
+        let left = 0.5 - exact;
+        let semantic = left * response_hit(&derived(900.0, 6_000.0), &popularity, 20.0 * left);
+        assert!((hits.exact - exact).abs() < 1e-12 && (hits.semantic - semantic).abs() < 1e-12, "{hits:?}");
+        assert_eq!(stack_hits(&stack, 0.5, None, 20.0).total(), 0.0);
+    }
 
     fn derived(capacity_items: f64, ttl_secs: f64) -> HitRate<f64> {
         HitRate::Derived(DerivedHit { capacity_items, ttl_secs })

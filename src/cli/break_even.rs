@@ -3,6 +3,7 @@
 use crate::analysis::{self, BreakEven};
 use crate::io::json::Answer;
 use crate::report::{self, Align, Table};
+use crate::scenario::TRIALS_MAX;
 use crate::unit::format;
 
 use super::error::CliError;
@@ -19,7 +20,7 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Draws for the bands of curves and crossings; 0 for the expected values only.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=i64::from(TRIALS_MAX)))]
     trials: u32,
     /// Prints JSON with full precision.
     #[arg(long)]
@@ -59,6 +60,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         output.text(&format!("\nNo two plans cross{}.\n", range.unwrap_or_default()))?;
     } else {
         output.text(&format!("\nWhere plans cross\n{crossings}"))?;
+    }
+    let limits = report::limits(&break_even);
+    if !limits.is_empty() {
+        output.text(&format!("\nWhat plans can serve\n{limits}"))?;
     }
     output.text(&format!("\nYou are at {}.\n", format::tokens_per_day(break_even.today)))?;
     if partial {

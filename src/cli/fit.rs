@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::io::scenario::save;
 use crate::io::trace;
 use crate::report::{Align, Table};
-use crate::scenario::ScenarioDraft;
-use crate::scenario::fitted::{Taken, apply};
+use crate::scenario::fitted::{Taken, TakenLengths, apply};
+use crate::scenario::{ScenarioDraft, is_id};
 use crate::unit::{HOURS_PER_WEEK, format};
 use crate::workload::fit::{TraceFit, fit};
-use crate::workload::{LengthFit, UseCase};
+use crate::workload::{FamilyFit, FitMethod, Length, LengthFit, LengthSpread, UseCase};
 
 use super::error::CliError;
 use super::input::draft;
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID", requires = "into")]
     use_case: Option<String>,
     /// Adds a use case of this id for the fit instead, with starting values for the rest.
-    #[arg(long, value_name = "ID", requires = "into", conflicts_with = "use_case")]
+    #[arg(long, value_name = "ID", requires = "into", conflicts_with = "use_case", value_parser = id)]
     add: Option<String>,
     /// Leaves requests per day, burstiness and profile as they are.
     #[arg(long, requires = "into")]
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Hour of the week (0 is Monday 00:00) at which a trace without a clock starts.
     #[arg(long, value_name = "HOUR", default_value_t = 0, value_parser = hour)]
     start_hour: usize,
+    /// How lengths are described: by a family where one is good enough, else as observed (auto), or one of them.
+    #[arg(long, value_name = "HOW", requires = "into", default_value = "auto")]
+    lengths: Lengths,
     /// Where the scenario is written; a file that is there is replaced.
     #[arg(short, long, value_name = "FILE", requires = "into")]
     out: Option<PathBuf>,
@@ -48,10 +51,43 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// How lengths are described.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Lengths {
+    /// By a family where one is good enough, else as observed.
+    Auto,
+    /// A table of what was observed.
+    Empirical,
+    /// The log-normal whose mean is nearest.
+    LogNormal,
+    /// The gamma.
+    Gamma,
+}
+
+impl From<Lengths> for TakenLengths {
+    fn from(lengths: Lengths) -> Self {
+        match lengths {
+            Lengths::Auto => Self::Chosen,
+            Lengths::Empirical => Self::Empirical,
+            Lengths::LogNormal => Self::LogNormal,
+            Lengths::Gamma => Self::Gamma,
+        }
+    }
+}
+
 /// An hour of the week.
 fn hour(text: &str) -> Result<usize, NotAnHour> {
     text.parse().ok().filter(|hour| *hour < HOURS_PER_WEEK).ok_or(NotAnHour)
 }
+
+/// The id of a use case that is to be made.
+fn id(text: &str) -> Result<String, NotAnId> {
+    if is_id(text) { Ok(text.to_owned()) } else { Err(NotAnId) }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("write lower-case letters, digits, - and _")]
+struct NotAnId;
 
 #[derive(Debug, thiserror::Error)]
 #[error("write an hour from 0 (Monday 00:00) to {}", HOURS_PER_WEEK - 1)]
@@ -79,7 +115,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     if let (Some(into), Some(out)) = (&args.into, &args.out) {
         let mut draft = draft(into)?;
         let use_case = target(&mut draft, args)?;
-        apply(&fit, use_case, Taken { arrivals: !args.keep_arrivals, start_hour: args.start_hour });
+        let taken = Taken {
+            arrivals: !args.keep_arrivals,
+            start_hour: args.start_hour,
+            lengths: args.lengths.into(),
+        };
+        apply(&fit, use_case, taken);
         used = Some(use_case.id.clone());
         save(out, &draft)?;
         say(&format!(
@@ -130,9 +171,10 @@ fn text(fit: &TraceFit) -> String {
         "Requests per day {}{}, burstiness {}\n\n",
         format::count(arrivals.requests_per_day),
         error.unwrap_or_default(),
-        arrivals
-            .burstiness_cv()
-            .map_or_else(|| "not seen (coarse times)".to_owned(), |cv| format::significant(cv, 2)),
+        arrivals.burstiness_cv().map_or_else(
+            || "not seen (coarse times)".to_owned(),
+            |cv| format::short((cv * 1e3).round() / 1e3)
+        ),
     ));
     text.push_str(&lengths("Prompts", &fit.prompt));
     text.push('\n');
@@ -146,7 +188,7 @@ fn text(fit: &TraceFit) -> String {
     text
 }
 
-/// The families that were tried; `*` marks the one that a scenario takes.
+/// What was tried; `*` marks what a scenario takes. Distances are to rows that were held out.
 fn lengths(what: &str, fit: &LengthFit) -> String {
     let mut table = Table::new(&[
         ("  Family, fitted by", Align::Left),
@@ -157,7 +199,7 @@ fn lengths(what: &str, fit: &LengthFit) -> String {
         ("Mean off by", Align::Right),
     ]);
     for family in &fit.fits {
-        let marker = if family.method == fit.for_bill { "* " } else { "  " };
+        let marker = if family.method == fit.chosen { "* " } else { "  " };
         table.row([
             format!("{marker}{}", family.method.name()),
             format::count(family.length.median),
@@ -168,9 +210,26 @@ fn lengths(what: &str, fit: &LengthFit) -> String {
         ]);
     }
     format!(
-        "{what}: median {}, P95 {}, mean {} tokens\n{table}",
+        "{what}: median {}, P95 {}, mean {} tokens\n{table}{}",
         format::count(fit.median),
         format::count(fit.p95),
-        format::count(fit.mean)
+        format::count(fit.mean),
+        summary(fit)
+    )
+}
+
+/// How much of the rows the table of what was observed keeps; nothing where there is no table.
+fn summary(fit: &LengthFit) -> String {
+    let Some(FamilyFit { length: Length { spread: LengthSpread::Empirical(table), .. }, .. }) =
+        fit.fit(FitMethod::Empirical)
+    else {
+        return String::new();
+    };
+    format!(
+        "  The table has {} knots; to its own {} rows its distance is {} and its mean {} off.\n",
+        table.knots(),
+        format::count(fit.rows as f64),
+        format::significant(fit.table.ks, 1),
+        format::percent(fit.table.mean_error)
     )
 }

@@ -3,7 +3,7 @@
 use crate::analysis::{self, Forecast};
 use crate::io::json::Answer;
 use crate::report;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, TRIALS_MAX};
 
 use super::error::CliError;
 use super::input::ScenarioArgs;
@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Draws; the scenario's own number if not given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(TRIALS_MAX)))]
     trials: Option<u32>,
     /// Seed of the draws; the scenario's own if not given.
     #[arg(long, value_name = "N")]

@@ -37,7 +37,7 @@ const WATCH_ROWS: u64 = 4096;
 #[derive(Debug, Error)]
 pub enum TraceError {
     /// The file cannot be opened or read on.
-    #[error("cannot read the trace: {source}: {}", path.display())]
+    #[error("{source}: {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -6,6 +6,10 @@ use crate::unit::format;
 use super::table::{Align, Table};
 use super::verdict::{named, verdict};
 
+/// What the columns of latency are.
+const LATENCY: &str =
+    "Latency is the mean over all requests in the busiest hour, answers from caches included.";
+
 /// Drivers that are listed.
 const DRIVERS: usize = 6;
 
@@ -27,13 +31,14 @@ pub fn decision(
     for sentence in &verdict.sentences {
         text.push_str(&format!("{sentence}\n"));
     }
-    text.push_str(&format!("\n{}", plans(outcome, forecast)));
+    text.push_str(&format!("\n{}{LATENCY}\n", plans(outcome, forecast)));
     let mut section = |title: &str, body: String| {
         if !body.is_empty() {
             text.push_str(&format!("\n{title}\n{body}"));
         }
     };
     section("Where plans cross", break_even.map(|it| crossings(it).to_string()).unwrap_or_default());
+    section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
     section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
     section("Findings", findings(outcome));
     text.push_str(&format!("\n{}\n", footer(outcome, forecast)));
@@ -41,6 +46,8 @@ pub fn decision(
 }
 
 /// The plans side by side, in the order of the scenario; `*` marks the one with the lowest mean.
+///
+/// Latencies are means over all requests in the busiest hour, answers from response caches included.
 #[must_use]
 pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
     let mut table = Table::new(&[
@@ -108,6 +115,32 @@ pub fn crossings(break_even: &BreakEven) -> Table {
             name(crossing.cheaper_above),
             format!("{}/month", format::usd(crossing.usd_per_month)),
             note.to_owned(),
+        ]);
+    }
+    if table.is_empty() { Table::default() } else { table }
+}
+
+/// The plans that are no answer any more from some volume on, and why, by volume.
+#[must_use]
+pub fn limits(break_even: &BreakEven) -> Table {
+    let mut table = Table::new(&[
+        ("Up to", Align::Right),
+        ("Plan", Align::Left),
+        ("Cheapest from there on", Align::Left),
+        ("At a tenth more", Align::Left),
+    ]);
+    let name = |index: usize| break_even.plans.get(index).map_or("", |plan| &plan.name).to_owned();
+    for limit in &break_even.limits {
+        let then = match (limit.decisive, limit.then) {
+            (false, _) => "as before".to_owned(),
+            (true, Some(plan)) => name(plan),
+            (true, None) => "no plan".to_owned(),
+        };
+        table.row([
+            format::tokens_per_day(limit.tokens_per_day),
+            name(limit.plan),
+            then,
+            limit.reason.clone(),
         ]);
     }
     if table.is_empty() { Table::default() } else { table }

@@ -7,6 +7,6 @@ mod decision;
 mod table;
 mod verdict;
 
-pub use decision::{crossings, decision, drivers, findings, plans};
+pub use decision::{crossings, decision, drivers, findings, limits, plans};
 pub use table::{Align, Table};
 pub use verdict::{Tone, Verdict, verdict};

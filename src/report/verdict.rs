@@ -9,7 +9,7 @@ mod tests;
 
 use serde::Serialize;
 
-use crate::analysis::{BreakEven, Crossing, Forecast, Outcome, PlanOutcome, Severity};
+use crate::analysis::{BreakEven, Crossing, Forecast, Limit, Outcome, PlanOutcome, Severity};
 use crate::scenario::labels;
 use crate::unit::format;
 
@@ -258,29 +258,25 @@ impl Answer<'_> {
             return None;
         }
         let here = format::tokens_per_day(today);
-        let decisive = || bands.crossings.iter().filter(|crossing| crossing.decisive);
-        let above = decisive().find(|crossing| crossing.tokens_per_day > today);
-        let below = decisive().rfind(|crossing| crossing.tokens_per_day <= today);
-        Some(match (below, above) {
-            (_, Some(crossing)) if self.nearer(crossing, below, today) => {
-                let times = format::short(crossing.tokens_per_day / today);
-                format!(
-                    "{} becomes the cheapest above {}{}; you are at {here}, and {times} times as much would be needed.",
-                    self.name(crossing.cheaper_above),
-                    format::tokens_per_day(crossing.tokens_per_day),
-                    band(crossing),
-                )
+        let crossings = bands.crossings.iter().filter(|it| it.decisive).map(Flip::Cost);
+        let limits = bands.limits.iter().filter(|it| it.decisive).map(Flip::Limit);
+        let mut flips: Vec<Flip<'_>> = crossings.chain(limits).collect();
+        flips.sort_by(|a, b| a.volume().total_cmp(&b.volume()));
+        let above = flips.iter().find(|flip| flip.volume() > today);
+        let below = flips.iter().rfind(|flip| flip.volume() <= today);
+        // The nearer one by ratio.
+        let is_nearer =
+            |above: &Flip<'_>| below.is_none_or(|it| above.volume() / today <= today / it.volume());
+        Some(match (below, above.filter(|above| is_nearer(above))) {
+            (_, Some(flip)) => {
+                let times = format::short(flip.volume() / today);
+                format!("{}; you are at {here}, and {times} times as much would be needed.", self.above(flip))
             }
-            (Some(crossing), _) => {
-                let share = format::percent(1.0 - crossing.tokens_per_day / today);
-                format!(
-                    "{} would be the cheapest below {}{}; you are at {here}, and {share} less would be needed.",
-                    self.name(crossing.cheaper_below),
-                    format::tokens_per_day(crossing.tokens_per_day),
-                    band(crossing),
-                )
+            (Some(flip), None) => {
+                let share = format::percent(1.0 - flip.volume() / today);
+                format!("{}; you are at {here}, and {share} less would be needed.", self.below(flip))
             }
-            _ => {
+            (None, None) => {
                 let (low, high) = (bands.volumes.first()?, bands.volumes.last()?);
                 let range = format!("{} to {}", format::short(*low), format::tokens_per_day(*high));
                 format!("No volume from {range} changes which plan is the cheapest; you are at {here}.")
@@ -288,9 +284,37 @@ impl Answer<'_> {
         })
     }
 
-    /// Whether the crossing above is nearer to today's volume, by ratio, than the one below.
-    fn nearer(&self, above: &Crossing, below: Option<&Crossing>, today: f64) -> bool {
-        below.is_none_or(|below| above.tokens_per_day / today <= today / below.tokens_per_day)
+    /// What happens above a flip.
+    fn above(&self, flip: &Flip<'_>) -> String {
+        let volume = format::tokens_per_day(flip.volume());
+        match flip {
+            Flip::Cost(it) => {
+                format!("{} becomes the cheapest above {volume}{}", self.name(it.cheaper_above), band(it))
+            }
+            Flip::Limit(it) => {
+                let then = it.then.map_or_else(
+                    || "no plan can".to_owned(),
+                    |plan| format!("{} is the cheapest above", self.name(plan)),
+                );
+                format!("{} can serve no more than {volume}, {then}", self.name(it.plan))
+            }
+        }
+    }
+
+    /// What happens below a flip.
+    fn below(&self, flip: &Flip<'_>) -> String {
+        let volume = format::tokens_per_day(flip.volume());
+        match flip {
+            Flip::Cost(it) => {
+                format!("{} would be the cheapest below {volume}{}", self.name(it.cheaper_below), band(it))
+            }
+            Flip::Limit(it) => {
+                format!(
+                    "{} would be the cheapest up to {volume}, the most that it can serve",
+                    self.name(it.plan)
+                )
+            }
+        }
     }
 
     fn saving(&self, tone: Tone) -> Option<String> {
@@ -354,6 +378,25 @@ impl Answer<'_> {
         });
         let worst = worst.map(|finding| format!("Note: {}.", finding.message.trim_end_matches('.')));
         worst.into_iter().chain(self.outcome.plans.iter().filter_map(left_out)).collect()
+    }
+}
+
+/// A volume at which the answer becomes another one.
+#[derive(Clone, Copy)]
+enum Flip<'a> {
+    /// The bills cross.
+    Cost(&'a Crossing),
+    /// The cheapest plan reaches its limit.
+    Limit(&'a Limit),
+}
+
+impl Flip<'_> {
+    /// In tokens per day.
+    const fn volume(&self) -> f64 {
+        match self {
+            Self::Cost(crossing) => crossing.tokens_per_day,
+            Self::Limit(limit) => limit.tokens_per_day,
+        }
     }
 }
 

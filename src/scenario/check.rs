@@ -9,7 +9,7 @@ use crate::serving::Scaling;
 use crate::stats::estimate::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::HOURS_PER_WEEK;
-use crate::workload::{Growth, Profile, UseCase};
+use crate::workload::{Growth, LengthSpread, Profile, UseCase};
 
 use super::draft::{SCHEMA, ScenarioDraft};
 use super::problem::Problems;
@@ -17,6 +17,9 @@ use super::range::Range;
 
 /// Longest horizon that is planned, in months: ten years, beyond which no price row means anything.
 const HORIZON_MAX: u32 = 120;
+
+/// Most draws of a forecast: an hour of work on one core, and percentiles known to a ten-thousandth.
+pub const TRIALS_MAX: u32 = 100_000_000;
 
 /// Shares that must add up to one may miss it by rounding.
 const SHARE_TOLERANCE: f64 = 1e-6;
@@ -65,6 +68,13 @@ fn document(draft: &ScenarioDraft, found: &mut Problems) {
             format!("write 1 to {HORIZON_MAX}"),
         );
     }
+    if !(1..=TRIALS_MAX).contains(&draft.settings.trials) {
+        found.error(
+            "settings.trials",
+            format!("found {} draws", draft.settings.trials),
+            format!("write 1 to {TRIALS_MAX}"),
+        );
+    }
     if !draft.workload.use_cases.iter().any(|use_case| use_case.enabled) {
         found.error("workload.use_cases", "no use case is enabled", "add a use case, or enable one");
     }
@@ -75,12 +85,18 @@ fn document(draft: &ScenarioDraft, found: &mut Problems) {
     ids("plans", draft.plans.iter().map(|item| item.id.as_str()), found);
 }
 
+/// Whether a text can be an id: lower-case letters, digits, `-` and `_`, at least one.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    !text.is_empty() && text.chars().all(plain)
+}
+
 /// Ids name streams of random numbers and paths: they must be there, plain and unique.
 fn ids<'a>(path: &str, ids: impl Iterator<Item = &'a str>, found: &mut Problems) {
     let mut seen = BTreeSet::new();
     for id in ids {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if id.is_empty() || !id.chars().all(plain) {
+        if !is_id(id) {
             found.error(
                 format!("{path}.{id}"),
                 format!("\"{id}\" cannot be an id"),
@@ -101,7 +117,11 @@ fn quantities(draft: &ScenarioDraft, found: &mut Problems) {
     draft.each(&mut Path::default(), &mut |path, estimate: &Estimate| {
         let path = path.as_str();
         if let Err(error) = estimate.check() {
-            found.error(path, error.to_string(), "correct the parameters of the distribution");
+            // An error of a distribution says what is wrong and then what to write.
+            let text = error.to_string();
+            let (wrong, remedy) =
+                text.split_once("; ").unwrap_or((&text, "correct the parameters of the distribution"));
+            found.error(path, wrong, remedy);
             return;
         }
         let range = Range::of(path);
@@ -143,7 +163,12 @@ fn check_use_case(use_case: &UseCase<Estimate>, catalog: &Catalog, found: &mut P
     for (name, length) in [("user_tokens", &use_case.user_tokens), ("output_tokens", &use_case.output_tokens)]
     {
         let (median, p95) = (length.median.point(), length.p95.point());
-        if length.spread != crate::workload::LengthSpread::Fixed && p95 < median {
+        if let LengthSpread::Empirical(table) = &length.spread
+            && let Some(fault) = table.fault()
+        {
+            found.error(format!("{path}.{name}.spread"), fault.to_string(), fault.remedy());
+        }
+        if matches!(length.spread, LengthSpread::LogNormal | LengthSpread::Gamma) && p95 < median {
             found.error(
                 format!("{path}.{name}.p95"),
                 format!("the P95 of {p95} tokens is below the median of {median}"),

@@ -6,7 +6,7 @@ use crate::routing::{Cascade, Endpoint, Overflow, Plan, Route, Router, Serves, S
 use crate::serving::Speculative;
 use crate::stats::estimate::Estimate::{self, Fixed};
 use crate::stats::quantities::Table;
-use crate::workload::{Embedding, Growth, Length, Profile, SCurve, UseCase};
+use crate::workload::{Embedding, Growth, Length, LengthSpread, Profile, Quantiles, SCurve, UseCase};
 
 use super::{Correlation, ScenarioDraft};
 
@@ -53,6 +53,8 @@ fn use_cases() -> Vec<UseCase<Estimate>> {
         Growth::SCurve(SCurve { ceiling: Fixed(4.0), midpoint_month: Fixed(9.0), rise_months: Fixed(6.0) });
     let mut table = UseCase::new("table", "By table");
     table.growth = Growth::Table(Table(vec![1.0, 1.5, 2.25]));
+    let observed = Quantiles::new(vec![0.0, 0.25, 0.25, 0.9, 1.0], vec![3.5, 91.5, 120.5, 1300.0, 4000.5]);
+    table.user_tokens.spread = LengthSpread::Empirical(observed);
     vec![chat, agent, curve, table]
 }
 

@@ -29,7 +29,7 @@ pub use design::{DesignError, SOBOL_DIMENSIONS, Sobol, latin_hypercube};
 pub use estimate::{Estimate, EstimateError, Spread};
 pub use expm1::found_within;
 pub use family::Family;
-pub use normal::{normal_cdf, normal_quantile};
+pub use normal::{Z95, normal_cdf, normal_quantile};
 pub use rank::{rank_correlation, ranks, spearman};
 pub use rng::Stream;
 pub use sampler::Sampler;

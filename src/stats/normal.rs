@@ -3,7 +3,7 @@
 use statrs::function::erf::erfc;
 
 /// The 95th percentile of the standard normal distribution.
-pub(super) const Z95: f64 = 1.644_853_626_951_472_2;
+pub const Z95: f64 = 1.644_853_626_951_472_2;
 
 /// Quantile of the standard normal distribution, for `u` strictly between 0 and 1.
 ///

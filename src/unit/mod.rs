@@ -23,5 +23,8 @@ pub const HOURS_PER_MONTH: f64 = DAYS_PER_MONTH * 24.0;
 /// Hours in the weekly profile.
 pub const HOURS_PER_WEEK: usize = 168;
 
+/// Weeks in a planning month.
+pub const WEEKS_PER_MONTH: f64 = HOURS_PER_MONTH / HOURS_PER_WEEK as f64;
+
 /// Tokens in the unit that prices are quoted in.
 pub const TOKENS_PER_MTOK: f64 = 1e6;

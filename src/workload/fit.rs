@@ -52,7 +52,7 @@ pub struct TraceFit {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum FitError {
     /// Too short.
-    #[error("the trace has {found} requests; a fit needs {ROWS_MIN}")]
+    #[error("the trace has {found} request{}; a fit needs {ROWS_MIN}", if *found == 1 { "" } else { "s" })]
     TooFewRows {
         /// Its requests.
         found: usize,
@@ -134,6 +134,8 @@ pub enum Note {
         method: FitMethod,
         /// Its distance.
         ks: f64,
+        /// Distance of the table of what was observed, on rows that are not in it.
+        table_ks: f64,
     },
     /// The best fit by distance misses the mean, and so the bill.
     MeanOff {
@@ -211,11 +213,13 @@ impl fmt::Display for Note {
                     format::count(*count as f64)
                 )
             }
-            Self::PoorFit { which, method, ks } => write!(
+            Self::PoorFit { which, method, ks, table_ks } => write!(
                 f,
-                "No family describes the {which} well: the best ({}) is off by up to {} points of probability.",
+                "No family describes the {which} well: the best ({}) is off by up to {} points of probability; a \
+                 table of what was observed is off by {} on rows that are not in it.",
                 method.name(),
-                format::significant(ks * 100.0, 2)
+                format::significant(ks * 100.0, 2),
+                format::significant(table_ks * 100.0, 2)
             ),
             Self::MeanOff { which, method, error, instead, instead_error } => write!(
                 f,
@@ -326,11 +330,13 @@ fn notes_on_lengths(which: Which, lengths: &LengthFit) -> Vec<Note> {
         notes.push(Note::Zeros { which, count: lengths.zeros });
     }
     if let (Some(best), Some(bill)) = (lengths.fit(lengths.best), lengths.fit(lengths.for_bill)) {
-        if best.goodness.ks > POOR_KS {
-            notes.push(Note::PoorFit { which, method: best.method, ks: best.goodness.ks });
+        let table_ks = lengths.fit(FitMethod::Empirical).map(|table| table.goodness.ks);
+        if let (ks, Some(table_ks)) = (best.goodness.ks, table_ks.filter(|_| best.goodness.ks > POOR_KS)) {
+            notes.push(Note::PoorFit { which, method: best.method, ks, table_ks });
         }
         let (error, instead_error) = (best.goodness.mean_error, bill.goodness.mean_error);
-        if best.method != bill.method && error.abs() > MEAN_ERROR_NOTED {
+        let is_taken = lengths.chosen == bill.method;
+        if is_taken && best.method != bill.method && error.abs() > MEAN_ERROR_NOTED {
             let (method, instead) = (best.method, bill.method);
             notes.push(Note::MeanOff { which, method, error, instead, instead_error });
         }

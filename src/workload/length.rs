@@ -1,14 +1,13 @@
-//! Lengths: mean, limited mean, tail and quantile of each family, in closed form.
+//! Lengths: mean, limited mean, tail and quantile of each family and of an observed table, in closed form.
 //!
 //! Start with [`Length::mean_limited`]: what is left of an answer under a limit. Several questions to one length are
 //! answered cheaper by its prepared form, `Spread`.
 
 use statrs::function::{erf, gamma};
 
-use super::{Length, LengthSpread};
+use super::{Length, LengthSpread, Quantiles};
+use crate::stats::Z95;
 
-/// Standard normal quantile of 0.95.
-pub(super) const Z95: f64 = 1.644_853_626_951_472_2;
 /// Largest median that is computed with, in tokens; larger draws count as this.
 pub(super) const TOKENS_MAX: f64 = 1e15;
 /// Largest P95 over median that is computed with.
@@ -19,13 +18,15 @@ const GAMMA_SIGMA_MIN: f64 = 0.01;
 
 /// A length with its parameters worked out.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Spread {
+pub(super) enum Spread<'a> {
     /// All alike.
     Fixed(f64),
     /// `exp(mu + sigma Z)`.
     LogNormal { mu: f64, sigma: f64, mean: f64 },
     /// Shape and scale.
     Gamma { shape: f64, scale: f64, mean: f64, ln_gamma: f64 },
+    /// Tokens of the table times `scale`.
+    Empirical { table: &'a Quantiles, scale: f64 },
 }
 
 impl Length<f64> {
@@ -34,7 +35,8 @@ impl Length<f64> {
     /// Log-normal: `median * exp(sigma² / 2)` with `sigma = ln(p95 / median) / 1.645`; the gamma has the same mean.
     ///
     /// Draws that stray are clamped: a median below 0 (or not a number) counts as 0 and makes every length 0, a P95
-    /// below the median as equal to it, medians above 10¹⁵ and ratios above 10⁶ as these.
+    /// below the median as equal to it, medians above 10¹⁵ and ratios above 10⁶ as these. An observed table that
+    /// cannot be used makes every length the median.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.spread().mean()
@@ -63,10 +65,17 @@ impl Length<f64> {
     }
 
     /// The parameters of the family.
-    pub(super) fn spread(&self) -> Spread {
+    pub(super) fn spread(&self) -> Spread<'_> {
         let median = tokens(self.median);
+        if let LengthSpread::Empirical(table) = &self.spread
+            && median > 0.0
+            && table.fault().is_none()
+        {
+            return Spread::Empirical { table, scale: median / table.median() };
+        }
         let ratio = (self.p95 / median).max(1.0).min(RATIO_MAX);
-        if median == 0.0 || ratio == 1.0 || self.spread == LengthSpread::Fixed {
+        let family = matches!(self.spread, LengthSpread::LogNormal | LengthSpread::Gamma);
+        if median == 0.0 || ratio == 1.0 || !family {
             return Spread::Fixed(median);
         }
         let sigma = ratio.ln() / Z95;
@@ -80,11 +89,12 @@ impl Length<f64> {
     }
 }
 
-impl Spread {
+impl Spread<'_> {
     pub(super) fn mean(&self) -> f64 {
         match *self {
             Self::Fixed(value) => value,
             Self::LogNormal { mean, .. } | Self::Gamma { mean, .. } => mean,
+            Self::Empirical { table, scale } => table.mean() * scale,
         }
     }
 
@@ -117,6 +127,10 @@ impl Spread {
                 let above = mean * (survival + density).min(1.0);
                 (survival, (above - x * survival).max(0.0))
             }
+            Self::Empirical { table, scale } => {
+                let (survival, excess) = table.tail(x / scale);
+                (survival, excess * scale)
+            }
         }
     }
 
@@ -124,6 +138,7 @@ impl Spread {
         let p = p.max(0.0).min(1.0 - f64::EPSILON / 2.0);
         match *self {
             Self::Fixed(value) => value,
+            Self::Empirical { table, scale } => table.quantile(p) * scale,
             _ if p == 0.0 => 0.0,
             Self::LogNormal { mu, sigma, .. } => {
                 (mu - sigma * std::f64::consts::SQRT_2 * erf::erfc_inv(2.0 * p)).exp()
@@ -211,10 +226,16 @@ mod tests {
 
     fn lengths() -> Vec<Length<f64>> {
         let shapes = [(800.0, 810.0), (800.0, 1_000.0), (500.0, 2_000.0), (20.0, 900.0)];
-        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma]
+        families()
             .into_iter()
-            .flat_map(|spread| shapes.map(|(median, p95)| Length { median, p95, spread }))
+            .flat_map(|spread| shapes.map(|(median, p95)| Length { median, p95, spread: spread.clone() }))
             .collect()
+    }
+
+    /// One of each; the table holds a gap, and is not scaled to any of the medians.
+    fn families() -> [LengthSpread; 4] {
+        let table = Quantiles::new(vec![0.0, 0.3, 0.3, 1.0], vec![10.0, 20.0, 50.0, 900.0]);
+        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma, LengthSpread::Empirical(table)]
     }
 
     /// Integral of the survival from 0 to `limit`, by Simpson's rule on the square root of the length.
@@ -241,7 +262,7 @@ mod tests {
     #[test]
     fn a_log_normal_has_its_median_its_p95_and_its_textbook_mean() {
         let length = Length { median: 500.0, p95: 2_000.0, spread: LengthSpread::LogNormal };
-        let sigma = 4f64.ln() / 1.644_853_626_951_472_2;
+        let sigma = 4f64.ln() / Z95;
         assert!((length.mean() - 500.0 * (sigma * sigma / 2.0).exp()).abs() < 1e-9);
         assert!((length.survival(500.0) - 0.5).abs() < 1e-12);
         assert!((length.survival(2_000.0) - 0.05).abs() < 1e-11);
@@ -293,12 +314,27 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_scaled_to_the_median_and_keeps_its_shape() {
+        let [.., spread] = families();
+        let length = |median| Length { median, p95: f64::NAN, spread: spread.clone() };
+        let (once, thrice) = (length(100.0), length(300.0));
+        assert!((once.quantile(0.5) - 100.0).abs() < 1e-12);
+        assert!((thrice.mean() - 3.0 * once.mean()).abs() < 1e-9);
+        for x in [5.0, 40.0, 100.0, 250.0] {
+            assert!((thrice.survival(3.0 * x) - once.survival(x)).abs() < 1e-12, "{x}");
+            assert!((thrice.mean_limited(3.0 * x) - 3.0 * once.mean_limited(x)).abs() < 1e-9, "{x}");
+        }
+        let broken = LengthSpread::Empirical(Quantiles::new(vec![0.0], vec![]));
+        assert_eq!(Length { spread: broken, ..once }.mean(), 100.0);
+    }
+
+    #[test]
     fn no_finite_input_gives_nan() {
         let values = [f64::MIN, -1.0, 0.0, 5e-324, 1e-300, 0.5, 1.0, 1e6, 1e15, f64::MAX];
-        for spread in [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma] {
+        for spread in families() {
             for median in values {
                 for p95 in values {
-                    let length = Length { median, p95, spread };
+                    let length = Length { median, p95, spread: spread.clone() };
                     assert!(length.mean().is_finite() && length.mean() >= 0.0, "{length:?}");
                     for x in values {
                         assert!((0.0..=1.0).contains(&length.survival(x)), "{length:?} at {x}");

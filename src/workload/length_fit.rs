@@ -1,11 +1,13 @@
 //! Fitting the families of [`Length`] to observed lengths, and how well each does on rows that it has not seen.
+//!
+//! Beside the families stands the table of what was observed. It always comes close, but has no parameters to
+//! reason with: it is chosen where no family is good enough ([`LengthFit::chosen`]).
 
 use serde::Serialize;
 use statrs::function::gamma::digamma;
 
-use super::length::Z95;
-use super::{Length, LengthSpread};
-use crate::stats::quantile_sorted;
+use super::{Length, LengthSpread, Quantiles};
+use crate::stats::{Z95, quantile_sorted};
 
 /// Points of the curves for a plot.
 const CURVE_POINTS: u32 = 100;
@@ -14,6 +16,15 @@ const CURVE_POINTS: u32 = 100;
 ///
 /// Source: Smirnov 1948; Massey 1951, table 1 (asymptotic).
 const KS_NOISE: f64 = 1.358;
+
+/// A family whose distance is at most this describes lengths well enough to be preferred to a table.
+const GOOD_KS: f64 = 0.05;
+
+/// The same for the error of its mean, which a bill follows.
+const GOOD_MEAN_ERROR: f64 = 0.02;
+
+/// Standard errors within which the means of two halves of one sample mostly differ: 2, with 2 halves of half the rows.
+const MEAN_NOISE_ERRORS: f64 = 4.0;
 
 /// Steps of Newton's method for the shape of a gamma; it converges in four or five.
 const NEWTON_STEPS: u32 = 50;
@@ -32,6 +43,8 @@ pub enum FitMethod {
     LogNormalMoments,
     /// Gamma by maximum likelihood.
     GammaLikelihood,
+    /// The observed lengths themselves, as a table of quantiles.
+    Empirical,
 }
 
 impl FitMethod {
@@ -44,6 +57,7 @@ impl FitMethod {
             Self::LogNormalQuantiles => "log-normal, median and P95",
             Self::LogNormalMoments => "log-normal, mean and variance",
             Self::GammaLikelihood => "gamma, likelihood",
+            Self::Empirical => "as observed, a table",
         }
     }
 }
@@ -63,19 +77,19 @@ pub struct Goodness {
     pub p99_error: f64,
 }
 
-/// A fitted family.
+/// A fitted family, or the table of what was observed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FamilyFit {
     /// Family and method.
     pub method: FitMethod,
     /// The fit as a scenario holds it. Of a gamma, median and P95 are those of the log-normal with its mean and
-    /// variance, as [`LengthSpread::Gamma`] defines them.
+    /// variance, as [`LengthSpread::Gamma`] defines them. A table is of all rows.
     pub length: Length<f64>,
-    /// The parameter of shape: sigma of the logarithms, or the gamma's k; 0 for a fixed length.
+    /// The parameter of shape: sigma of the logarithms, or the gamma's k; 0 for a fixed length and a table.
     pub shape: f64,
     /// Mean of the fit, in tokens.
     pub mean: f64,
-    /// On the rows that were held out.
+    /// On the rows that were held out; of a table, that of the table of the other rows.
     pub goodness: Goodness,
 }
 
@@ -113,19 +127,24 @@ pub struct LengthFit {
     pub max: f64,
     /// Rows that were fitted; the others were held out. Every second row, in order of time, is held out.
     pub rows_fitted: usize,
-    /// Each family, with its goodness on the rows held out.
+    /// Each family, with its goodness on the rows held out; the table of what was observed comes last.
     pub fits: Vec<FamilyFit>,
     /// The fitted rows themselves as a distribution: what the best possible fit would reach.
     pub empirical: Goodness,
+    /// How far the table is from the rows that it was made of, all of them: what its knots leave out.
+    pub table: Goodness,
     /// Distance that two halves of one distribution stay under in 95 % of cases.
     pub ks_noise: f64,
     /// Distance between the earlier and the later half: how far the lengths drift.
     pub drift_ks: f64,
-    /// The method with the smallest distance.
+    /// The family with the smallest distance.
     pub best: FitMethod,
-    /// The method for a bill, which is linear in the mean: the one whose mean is closest, among those whose
+    /// The family for a bill, which is linear in the mean: the one whose mean is closest, among those whose
     /// distance is at most half again that of the best.
     pub for_bill: FitMethod,
+    /// What a scenario takes: `for_bill` where it is off by at most 5 points of probability and its mean by at most
+    /// 2 % (or by what two halves of one sample differ), else the table.
+    pub chosen: FitMethod,
     /// Observed lengths at 0, 1, ... 100 %: the empirical distribution.
     pub percentiles: Vec<f64>,
     /// Points for a plot of the fits over the data.
@@ -144,7 +163,7 @@ impl LengthFit {
         let trained = Observed::of(train)?;
         let all = Observed::of(sorted(&positive))?;
 
-        let fits: Vec<FamilyFit> = candidates(&trained)
+        let mut fits: Vec<FamilyFit> = candidates(&trained)
             .into_iter()
             .map(|(method, length, shape)| {
                 let mean = length.mean();
@@ -157,11 +176,26 @@ impl LengthFit {
             .filter(|fit| fit.goodness.ks <= 1.5 * closest.goodness.ks)
             .min_by(|a, b| a.goodness.mean_error.abs().total_cmp(&b.goodness.mean_error.abs()))?;
         let n = |observed: &Observed| observed.sorted.len() as f64;
+        let mean_error = all.cv * all.mean / n(&all).sqrt();
+        let ks_noise = KS_NOISE * (1.0 / n(&trained) + 1.0 / n(&test)).sqrt();
+        let mean_noise = MEAN_NOISE_ERRORS * mean_error / all.mean;
+        let is_good = bill.goodness.ks <= GOOD_KS.max(ks_noise)
+            && bill.goodness.mean_error.abs() <= GOOD_MEAN_ERROR.max(mean_noise);
+        let (best, for_bill) = (closest.method, bill.method);
+        let table = all.table();
+        let table_error = all.goodness_of(&table);
+        // Equal lengths need no table.
+        let chosen = if is_good || best == FitMethod::Fixed { for_bill } else { FitMethod::Empirical };
+        if best != FitMethod::Fixed {
+            let goodness = test.goodness_of(&trained.table());
+            let (method, mean) = (FitMethod::Empirical, table.mean());
+            fits.push(FamilyFit { method, shape: 0.0, mean, goodness, length: table });
+        }
         Some(Self {
             rows: positive.len(),
             zeros,
             mean: all.mean,
-            mean_error: all.cv * all.mean / n(&all).sqrt(),
+            mean_error,
             cv: all.cv,
             median: all.quantile(0.5),
             p95: all.quantile(0.95),
@@ -169,10 +203,12 @@ impl LengthFit {
             max: all.quantile(1.0),
             rows_fitted: trained.sorted.len(),
             empirical: test.goodness_of_sample(&trained),
-            ks_noise: KS_NOISE * (1.0 / n(&trained) + 1.0 / n(&test)).sqrt(),
+            table: table_error,
+            ks_noise,
             drift_ks,
-            best: closest.method,
-            for_bill: bill.method,
+            best,
+            for_bill,
+            chosen,
             percentiles: (0..=100).map(|i| all.quantile(f64::from(i) / 100.0)).collect(),
             curve: curve(&all, &fits),
             fits,
@@ -285,6 +321,23 @@ impl Observed {
         self.sorted.partition_point(|&v| v <= x) as f64 / self.sorted.len() as f64
     }
 
+    /// The table of these lengths, as a scenario holds it.
+    fn table(&self) -> Length<f64> {
+        match Quantiles::of_tokens(&self.sorted).filter(|table| table.fault().is_none()) {
+            Some(table) => Length {
+                median: table.median(),
+                p95: table.quantile(0.95),
+                spread: LengthSpread::Empirical(table),
+            },
+            // Lengths wider than a million medians: no table can hold them.
+            None => Length {
+                median: self.quantile(0.5),
+                p95: self.quantile(0.95),
+                spread: LengthSpread::LogNormal,
+            },
+        }
+    }
+
     fn goodness_of(&self, fit: &Length<f64>) -> Goodness {
         Goodness { ks: self.ks(fit), ..self.errors(fit.mean(), |p| fit.quantile(p)) }
     }
@@ -390,6 +443,7 @@ mod tests {
         }
         assert!(fit.fit(FitMethod::GammaLikelihood).expect("made").goodness.ks > 0.03);
         assert_ne!(fit.best, FitMethod::GammaLikelihood);
+        assert_eq!(fit.chosen, fit.for_bill, "a family that fits is preferred to a table");
         assert!(fit.empirical.ks < fit.ks_noise && fit.drift_ks < fit.ks_noise);
     }
 
@@ -421,8 +475,30 @@ mod tests {
         let thrice: Vec<f64> = once.iter().map(|v| v * 3.0).collect();
         let (a, b) = (LengthFit::of(&once).expect("fits"), LengthFit::of(&thrice).expect("fits"));
         for (a, b) in a.fits.iter().zip(&b.fits) {
-            assert!((b.mean / a.mean - 3.0).abs() < 1e-9 && (a.shape - b.shape).abs() < 1e-9, "{a:?} {b:?}");
+            // Half a token is another share of a length three times as long, so tables take other knots.
+            let close = if a.method == FitMethod::Empirical { 1e-3 } else { 1e-9 };
+            assert!((b.mean / a.mean - 3.0).abs() < close && (a.shape - b.shape).abs() < 1e-9, "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn lengths_that_no_family_has_are_taken_as_observed() {
+        // Two humps far apart: a third of short questions, the rest pasted documents.
+        let short = Length { median: 40.0, p95: 90.0, spread: LengthSpread::LogNormal };
+        let long = Length { median: 3_000.0, p95: 4_500.0, spread: LengthSpread::LogNormal };
+        let (short, long) = (lengths(&short, 3_000), lengths(&long, 3_000));
+        let mixed: Vec<f64> =
+            (0..9_000).map(|i| if i % 3 == 0 { short[i / 3] } else { long[i * 7 % 3_000] }).collect();
+        let fit = LengthFit::of(&mixed).expect("fits");
+        assert_eq!(fit.chosen, FitMethod::Empirical, "{:?}", fit.fits);
+        assert!(
+            fit.fits.iter().filter(|fit| fit.method != FitMethod::Empirical).all(|fit| fit.goodness.ks > 0.1)
+        );
+        let table = fit.fit(FitMethod::Empirical).expect("made");
+        assert!(table.goodness.ks < fit.ks_noise + 0.005, "{table:?}");
+        assert!((table.goodness.ks - fit.empirical.ks).abs() < 0.005, "{table:?} {:?}", fit.empirical);
+        assert!(fit.table.ks < 0.005 && fit.table.mean_error.abs() < 1e-3, "{:?}", fit.table);
+        assert!(fit.table.p95_error.abs() < 0.005 && fit.table.p99_error.abs() < 0.005, "{:?}", fit.table);
     }
 
     #[test]

@@ -88,12 +88,13 @@ impl Positions {
 }
 
 /// A length that practically no draw exceeds.
-fn far(user: Spread) -> f64 {
+fn far(user: Spread<'_>) -> f64 {
     match user {
         Spread::Fixed(value) => value,
         Spread::LogNormal { mu, sigma, .. } => (mu + (sigma + FAR) * sigma).exp(),
         // The tail of a gamma is exponential beyond its mean.
         Spread::Gamma { shape, scale, .. } => scale * (shape + FAR * shape.sqrt() + 40.0),
+        Spread::Empirical { table, scale } => table.longest() * scale,
     }
 }
 
@@ -101,7 +102,7 @@ fn far(user: Spread) -> f64 {
 mod tests {
     use super::super::count::tests::{check, enumerate};
     use super::super::demand::tests::one_call;
-    use super::super::{CountKind, LengthSpread};
+    use super::super::{CountKind, LengthSpread, Quantiles};
     use super::*;
 
     fn agent(spread: LengthSpread, kind: CountKind) -> UseCase<f64> {
@@ -115,9 +116,12 @@ mod tests {
     }
 
     fn all() -> Vec<UseCase<f64>> {
-        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma]
+        let table = Quantiles::new(vec![0.0, 0.5, 0.5, 0.9, 1.0], vec![20.0, 90.0, 110.0, 300.0, 2_000.0]);
+        [LengthSpread::Fixed, LengthSpread::LogNormal, LengthSpread::Gamma, LengthSpread::Empirical(table)]
             .into_iter()
-            .flat_map(|spread| [CountKind::Fixed, CountKind::Geometric].map(|kind| agent(spread, kind)))
+            .flat_map(|spread| {
+                [CountKind::Fixed, CountKind::Geometric].map(|kind| agent(spread.clone(), kind))
+            })
             .collect()
     }
 

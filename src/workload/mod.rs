@@ -17,6 +17,7 @@ mod length;
 mod length_fit;
 mod long_prompts;
 mod profile;
+mod quantiles;
 mod shape;
 mod trace;
 mod use_case;
@@ -25,7 +26,8 @@ pub use arrival_fit::{ArrivalFit, Dispersion};
 pub use demand::Demand;
 pub use length_fit::{CdfPoint, FamilyFit, FitMethod, Goodness, LengthFit};
 pub use long_prompts::{LongPrompts, long_prompts};
-pub use profile::{HOURS_PER_WEEK, burst_factor};
+pub use profile::burst_factor;
+pub use quantiles::{KNOTS_MADE, KNOTS_MAX, Quantiles, QuantilesError};
 pub use shape::{Anchor, HourlyShape, ShapeError, Window, WindowSeries};
 pub use trace::{DropReason, Dropped, Trace, TraceRow};
 pub use use_case::{

@@ -7,10 +7,9 @@
 
 use std::f64::consts::TAU;
 
-use super::{Profile, length::Z95};
-
-/// Hours of a week.
-pub const HOURS_PER_WEEK: usize = 168;
+use super::Profile;
+use crate::stats::Z95;
+use crate::unit::HOURS_PER_WEEK;
 
 impl Profile {
     /// Share of a week's requests in each hour, from Monday 00:00; the 168 shares are >= 0 and sum to 1.

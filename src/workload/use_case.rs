@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::stats::quantities::Table;
 use crate::{plain, quantified};
 
+use super::Quantiles;
+
 quantified! {
     /// Everything that is asked for: a list of use cases.
     pub struct Workload<Q> {
@@ -95,7 +97,7 @@ quantified! {
         pub median: Q,
         /// 95 % of the requests are shorter; at least the median (a draw below it counts as equal).
         pub p95: Q,
-        /// The family; with `Fixed` only the median counts.
+        /// The family; with `Fixed` and `Empirical` only the median counts.
         pub spread: LengthSpread,
     }
 
@@ -183,7 +185,7 @@ quantified! {
 }
 
 /// The family of a [`Length`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LengthSpread {
     /// Every request has the median's length.
     Fixed,
@@ -191,6 +193,8 @@ pub enum LengthSpread {
     LogNormal,
     /// Gamma with the log-normal's mean and variance.
     Gamma,
+    /// Lengths as they were observed: a table of quantiles, scaled to the median.
+    Empirical(Quantiles),
 }
 
 /// The distribution of a [`Count`].

@@ -13,12 +13,10 @@ use crate::app::view::{Session, View};
 use crate::app::widgets::{Form, choice, columns, section, text_field, toggle, whole};
 use crate::cache::{PromptCache, PromptTtl};
 use crate::catalog::{Catalog, GpuSpec, PriceMode, PriceSheet};
-use crate::pricing::{
-    Api, Bracket, CapacityTerms, Commitment, CustomPrice, Owned, Provisioned, ReservedTerms, ServiceTier,
-    SpotTerms,
-};
+use crate::pricing::{Api, Bracket, CapacityTerms, Commitment, CustomPrice, Owned, Provisioned, ServiceTier};
 use crate::routing::{Endpoint, SelfHosted, Serves};
 use crate::scenario::fixed;
+use crate::scenario::labels::describe;
 use crate::serving::{Deployment, Fleet, GpuFacts, ModelFacts, Precision, Scaling, Speculative, memory};
 use crate::stats::Estimate;
 use crate::stats::quantities::Instantiate as _;
@@ -552,36 +550,20 @@ fn terms_started(kind: i32, catalog: &Catalog, gpu: &str) -> CapacityTerms<Estim
         rates.sort_by(f64::total_cmp);
         rates.get(rates.len() / 2).copied()
     };
-    let start = |found: Option<f64>, path: &str| found.map_or_else(|| fixed(path), Estimate::Fixed);
+    let start = |found: Option<f64>, path: &str| found.unwrap_or_else(|| describe(path).default);
     let demand = median(|rate| rate.on_demand_usd_per_gpu_hour);
     match kind {
-        0 => CapacityTerms::OnDemand(start(demand, "serves.terms")),
-        1 => CapacityTerms::Reserved(ReservedTerms {
-            usd_per_gpu_hour: start(
-                median(|rate| rate.reserved_1y_usd_per_gpu_hour),
-                "terms.usd_per_gpu_hour",
-            ),
-            term_months: 12,
-        }),
-        2 => CapacityTerms::Spot(SpotTerms {
-            usd_per_gpu_hour: start(median(|rate| rate.spot_usd_per_gpu_hour), "terms.usd_per_gpu_hour"),
-            interruptions_per_day: fixed("terms.interruptions_per_day"),
-            lost_minutes: fixed("terms.lost_minutes"),
-            fallback_share: fixed("terms.fallback_share"),
-            fallback_usd_per_gpu_hour: start(demand, "terms.fallback_usd_per_gpu_hour"),
-        }),
-        _ => CapacityTerms::Owned(Owned {
-            usd_per_gpu: fixed("terms.usd_per_gpu"),
-            years: fixed("terms.years"),
-            residual_share: fixed("terms.residual_share"),
-            capital_rate: fixed("terms.capital_rate"),
-            usd_per_kwh: fixed("terms.usd_per_kwh"),
-            pue: fixed("terms.pue"),
-            watts_per_gpu: fixed("terms.watts_per_gpu"),
-            idle_power_share: fixed("terms.idle_power_share"),
-            colocation_usd_per_kw_month: fixed("terms.colocation_usd_per_kw_month"),
-            maintenance_share_per_year: fixed("terms.maintenance_share_per_year"),
-        }),
+        0 => CapacityTerms::OnDemand(Estimate::Fixed(start(demand, "serves.terms"))),
+        1 => {
+            let reserved = median(|rate| rate.reserved_1y_usd_per_gpu_hour);
+            CapacityTerms::reserved(start(reserved, "terms.usd_per_gpu_hour"))
+        }
+        2 => {
+            let spot = median(|rate| rate.spot_usd_per_gpu_hour);
+            let fallback = start(demand, "terms.fallback_usd_per_gpu_hour");
+            CapacityTerms::spot(start(spot, "terms.usd_per_gpu_hour"), fallback)
+        }
+        _ => CapacityTerms::owned(describe("terms.usd_per_gpu").default),
     }
 }
 

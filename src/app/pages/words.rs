@@ -73,8 +73,9 @@ pub fn why_service(plan: &PlanOutcome) -> Why {
         title: format!("{}: latency and quality", plan.name),
         value: format!("{} to the whole answer", format::secs(latency.e2e_secs)),
         formula: vec![
-            "time to first token + output tokens × time per output token, in the busiest hour of the first month"
-                .to_owned(),
+            "mean over all requests in the busiest hour of the first month".to_owned(),
+            "generated: time to first token + output tokens × time per output token".to_owned(),
+            "from a response cache: whole after the lookup".to_owned(),
         ],
         inputs,
         source: "Quality is what the endpoints state; own GPUs by a roofline model with the efficiencies of the plan."

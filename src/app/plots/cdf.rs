@@ -13,7 +13,7 @@ const HEIGHT: f32 = 130.0;
 /// Draws the observed and the fitted cumulative distribution over the logarithm of the length, and how far apart they are.
 pub fn cdf_ui(ui: &mut Ui, title: &str, lengths: &LengthFit) {
     let theme = Theme::of(ui.ctx());
-    let chosen = lengths.fits.iter().position(|fit| fit.method == lengths.for_bill);
+    let chosen = lengths.fits.iter().position(|fit| fit.method == lengths.chosen);
     let words = chosen.and_then(|at| lengths.fits.get(at)).map_or_else(
         || format!("{title}: no family fits"),
         |fit| {

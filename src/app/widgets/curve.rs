@@ -1,6 +1,6 @@
 //! What a distribution is edited by: its parameters as fields and as handles on its curve.
 
-use crate::stats::Estimate;
+use crate::stats::{Estimate, Z95};
 use crate::unit::format::Unit;
 
 /// The parameters of an estimate with their labels; `true` where the parameter is a bare number without the unit.
@@ -38,9 +38,6 @@ pub(super) fn handles(value: &Estimate) -> Vec<(&'static str, f64)> {
         Estimate::Percentiles { p5, p50, p95 } => vec![("P5", p5), ("median", p50), ("P95", p95)],
     }
 }
-
-/// Distance between the mean and the 95th percentile of a normal distribution, in standard deviations.
-const Z95: f64 = 1.644_853_626_951_472_7;
 
 /// Smallest distance between two handles, as a share of their size: below it a family has no width.
 const APART: f64 = 1e-3;

@@ -16,14 +16,18 @@ const BINS: usize = 36;
 /// Draws the editor; `title` names the length.
 pub fn length_ui(ui: &mut Ui, form: &Form<'_>, title: &str, length: &mut Length<Estimate>) {
     form.quantity(ui, "median", &mut length.median);
-    if length.spread != LengthSpread::Fixed {
+    if matches!(length.spread, LengthSpread::LogNormal | LengthSpread::Gamma) {
         form.quantity(ui, "p95", &mut length.p95);
     }
-    let options = [
+    let mut options = vec![
         (LengthSpread::Fixed, "All alike".to_owned()),
         (LengthSpread::LogNormal, "Log-normal".to_owned()),
         (LengthSpread::Gamma, "Gamma".to_owned()),
     ];
+    // A table comes from a trace or a file; it is there to stay or to be left, not to be made here.
+    if let LengthSpread::Empirical(table) = &length.spread {
+        options.push((length.spread.clone(), format!("As observed ({} knots)", table.knots())));
+    }
     choice(ui, &format!("Spread of {title}"), &mut length.spread, &options);
     picture_ui(ui, title, &length.instantiate(&mut Estimate::point));
 }

@@ -6,8 +6,9 @@ use super::choice;
 use crate::app::plots::paint::text_ui;
 use crate::app::theme::Theme;
 use crate::stats::quantities::Table;
+use crate::unit::HOURS_PER_WEEK;
 use crate::unit::format;
-use crate::workload::{HOURS_PER_WEEK, Profile};
+use crate::workload::Profile;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const HOURS: usize = 24;

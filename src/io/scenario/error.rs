@@ -62,6 +62,18 @@ pub enum Fault {
     /// Nothing but blanks and comments.
     #[error("the file is empty")]
     Empty,
+    /// Does not begin as a scenario does.
+    #[error("it begins with {found:?}, so it is no scenario")]
+    NotAScenario {
+        /// The beginning of its first line.
+        found: String,
+    },
+    /// A quote is missing.
+    #[error("the text that begins here is not closed")]
+    OpenText,
+    /// The end of a comment is missing.
+    #[error("the comment that begins here is not closed")]
+    OpenComment,
     /// Ends inside a bracket.
     #[error("the file ends with {open} open bracket{}; the innermost is the \"{bracket}\" of line {opened_line}", if *open == 1 { "" } else { "s" })]
     Truncated {
@@ -160,6 +172,14 @@ impl Fault {
             Self::Empty => {
                 format!("write a scenario that begins with (schema: {SCHEMA}, or start from a preset")
             }
+            Self::NotAScenario { .. } => format!(
+                "a scenario begins with (schema: {SCHEMA}; `breakeven presets` lists some to start from, and a trace \
+                 is read with `breakeven fit`"
+            ),
+            Self::OpenText => {
+                "write the quote that is missing at its end, unless the end of the file is lost".to_owned()
+            }
+            Self::OpenComment => "write */ at its end".to_owned(),
             Self::Truncated { bracket, .. } => {
                 format!("the end of the file is lost, or a \"{}\" is missing", closing(*bracket))
             }
@@ -231,7 +251,16 @@ impl ScenarioFileError {
                 Fault::DuplicateField { field }
             }
             E::InvalidValueForType { expected, found } => Fault::Mistyped { found, expected },
-            other => Fault::Mistyped { found: found_at(text, offset), expected: expected_by(&other) },
+            other => match number_around(text, offset) {
+                Some((start, found)) => {
+                    offset = start;
+                    Fault::Mistyped { found: found.to_owned(), expected: expected_of_number(&other, found) }
+                }
+                None => Fault::Mistyped {
+                    found: found_at(text, offset),
+                    expected: expected_by(&other, text.get(..offset).unwrap_or_default()),
+                },
+            },
         };
         let mut refused = Self::at(name, text, offset, fault);
         if let Some(field) = missing {
@@ -277,8 +306,28 @@ fn found_at(text: &str, offset: usize) -> String {
     }
 }
 
-/// What would have been right, in words.
-fn expected_by(error: &ron::Error) -> String {
+/// The number whose middle the parser stumbled over: `270k`, `24.5` where whole ones are meant, `-1`.
+fn number_around(text: &str, offset: usize) -> Option<(usize, &str)> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    let (before, after) = text.split_at_checked(offset)?;
+    let head = before.len() - before.trim_end_matches(inside).len();
+    let tail = after.len() - after.trim_start_matches(inside).len();
+    let found = text.get(offset - head..offset + tail)?;
+    let number = found.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit());
+    (head > 0 && tail > 0 && number).then_some((offset - head, found))
+}
+
+/// What should stand instead of a number.
+fn expected_of_number(error: &ron::Error, found: &str) -> String {
+    match (error, found.parse::<f64>()) {
+        (ron::Error::IntegerOutOfBounds, _) => expected_by(error, ""),
+        (_, Ok(_)) => "a whole number, such as 12".to_owned(),
+        (_, Err(_)) => "a plain number without a unit, such as 12000".to_owned(),
+    }
+}
+
+/// What would have been right, in words; `before` is what stands before the place.
+fn expected_by(error: &ron::Error, before: &str) -> String {
     use ron::Error as E;
     match error {
         E::ExpectedArray => "a list: [ ... ]".to_owned(),
@@ -295,6 +344,15 @@ fn expected_by(error: &ron::Error) -> String {
         E::ExpectedMapColon => "a colon after the name of the field".to_owned(),
         E::ExpectedIdentifier => "a name, such as Fixed(3.0) for a quantity".to_owned(),
         E::ExpectedOption => "a value, or None".to_owned(),
+        // A number where a name must stand: which, shows what stands before it.
+        E::SuggestRawIdentifier(found) | E::InvalidIdentifier(found)
+            if before.trim_end().ends_with(['(', ',']) =>
+        {
+            format!("the name of a field before it, such as p50: {found}")
+        }
+        E::SuggestRawIdentifier(found) | E::InvalidIdentifier(found) => {
+            format!("a name around it, such as Fixed({found}) for a quantity")
+        }
         E::TrailingCharacters => "nothing after the last bracket".to_owned(),
         other => format!("a value that fits ({other})"),
     }

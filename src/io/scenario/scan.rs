@@ -39,11 +39,13 @@ pub(super) struct Token {
 pub(super) struct Tokens<'a> {
     text: &'a str,
     at: usize,
+    /// The text or comment that the end of the file closes.
+    open: Option<Located>,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, open: None }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -54,6 +56,14 @@ impl<'a> Tokens<'a> {
         self.text.get(at..).unwrap_or_default()
     }
 
+    /// The length of a text that begins at `start`; one that is not closed goes to the end.
+    fn quoted(&mut self, start: usize, length: Option<usize>) -> usize {
+        if length.is_none() {
+            self.open = Some((start, Fault::OpenText));
+        }
+        length.unwrap_or(self.text.len() - start)
+    }
+
     fn skip_blanks(&mut self) {
         loop {
             let rest = self.rest(self.at);
@@ -62,7 +72,10 @@ impl<'a> Tokens<'a> {
             if trimmed.starts_with("//") {
                 self.at += trimmed.find('\n').unwrap_or(trimmed.len());
             } else if trimmed.starts_with("/*") {
-                self.at += block_comment(trimmed);
+                let length = block_comment(trimmed);
+                self.open =
+                    self.open.take().or_else(|| length.is_none().then_some((self.at, Fault::OpenComment)));
+                self.at += length.unwrap_or(trimmed.len());
             } else {
                 return;
             }
@@ -70,8 +83,8 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Length of a block comment; they nest.
-fn block_comment(text: &str) -> usize {
+/// Length of a block comment, if it is closed; they nest.
+fn block_comment(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut depth, mut at) = (0_usize, 0);
     while at < bytes.len() {
@@ -84,13 +97,13 @@ fn block_comment(text: &str) -> usize {
                 depth -= 1;
                 at += 2;
                 if depth == 0 {
-                    return at;
+                    return Some(at);
                 }
             }
             _ => at += 1,
         }
     }
-    bytes.len()
+    None
 }
 
 impl Iterator for Tokens<'_> {
@@ -106,9 +119,9 @@ impl Iterator for Tokens<'_> {
             ')' | ']' | '}' => (Kind::Close(self.byte(start)), 1),
             ',' => (Kind::Comma, 1),
             ':' => (Kind::Colon, 1),
-            '"' => (Kind::Text, quoted(self.rest(start))),
+            '"' => (Kind::Text, self.quoted(start, quoted(self.rest(start)))),
             'r' if raw_string(self.rest(start)).is_some() => {
-                (Kind::Text, raw_string(self.rest(start)).unwrap_or(1))
+                (Kind::Text, self.quoted(start, raw_string(self.rest(start)).flatten()))
             }
             '0'..='9' => (Kind::Number, number(self.rest(start))),
             '-' | '+' | '.' if self.byte(start + 1).is_ascii_digit() || self.byte(start + 1) == b'.' => {
@@ -125,28 +138,28 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-/// Length of a quoted string, to the end of the text if it is not closed.
-fn quoted(text: &str) -> usize {
+/// Length of a quoted string, if it is closed.
+fn quoted(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 1;
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'\\' => at += 2,
-            b'"' => return at + 1,
+            b'"' => return Some(at + 1),
             _ => at += 1,
         }
     }
-    bytes.len()
+    None
 }
 
-/// Length of `r"..."`, `r#"..."#`, if that is what the text begins with.
-fn raw_string(text: &str) -> Option<usize> {
+/// Length of `r"..."`, `r#"..."#`, if that is what the text begins with and if it is closed.
+fn raw_string(text: &str) -> Option<Option<usize>> {
     let rest = text.strip_prefix('r')?;
     let hashes = rest.len() - rest.trim_start_matches('#').len();
     let body = rest.get(hashes..)?.strip_prefix('"')?;
     let end = format!("\"{}", "#".repeat(hashes));
     let head = 1 + hashes + 1;
-    Some(body.find(&end).map_or(text.len(), |at| head + at + end.len()))
+    Some(body.find(&end).map(|at| head + at + end.len()))
 }
 
 fn number(text: &str) -> usize {
@@ -258,7 +271,54 @@ const fn closer(open: u8) -> u8 {
 }
 
 /// Checks brackets, depth and numbers, and finds the schema.
+///
+/// A quote that is missing turns text and structure around for the rest of the file: it is named before anything that
+/// seems wrong because of it.
 pub(super) fn scan(text: &str) -> Result<Option<SchemaText>, Located> {
+    let schema = scan_brackets(text);
+    match (&schema, open_text(text)) {
+        // Nesting is refused as soon as it is seen, however long the file is.
+        (Err((_, Fault::TooDeep { .. })), _) | (_, None) => {}
+        (_, Some(open)) => return Err(open),
+    }
+    if schema == Ok(None) && !begins_as_a_scenario(text) {
+        let found = text.trim_start().lines().next().unwrap_or_default().chars().take(30).collect();
+        return Err((text.len() - text.trim_start().len(), Fault::NotAScenario { found }));
+    }
+    schema
+}
+
+/// The text or comment that is never closed. Of texts it is the first that runs on into the line of another field.
+fn open_text(text: &str) -> Option<Located> {
+    let mut tokens = Tokens::new(text);
+    let mut suspect = None;
+    for token in tokens.by_ref() {
+        if token.kind == Kind::Text && suspect.is_none() {
+            let inside = text.get(token.start..token.end).unwrap_or_default();
+            suspect = inside.lines().skip(1).any(is_a_field).then_some(token.start);
+        }
+    }
+    let (start, fault) = tokens.open?;
+    Some(if fault == Fault::OpenText { (suspect.unwrap_or(start), fault) } else { (start, fault) })
+}
+
+/// Whether a line reads `name: ...` as the lines of a scenario do.
+fn is_a_field(line: &str) -> bool {
+    line.trim_start().split_once(':').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    })
+}
+
+/// Whether a text begins with a round bracket, or with a name and one.
+fn begins_as_a_scenario(text: &str) -> bool {
+    let mut kinds = Tokens::new(text).map(|token| token.kind);
+    match kinds.next() {
+        Some(Kind::Word) => kinds.next() == Some(Kind::Open(b'(')),
+        first => first == Some(Kind::Open(b'(')),
+    }
+}
+
+fn scan_brackets(text: &str) -> Result<Option<SchemaText>, Located> {
     let mut frames = Frames::new(text);
     let mut schema = None;
     let mut last = 0;

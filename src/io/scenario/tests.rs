@@ -79,9 +79,43 @@ fn a_truncated_file_says_what_is_open() {
     let error = refused(&text[..cut]);
     assert!(matches!(error.fault, Fault::Truncated { open: 4, .. }), "{error}");
     assert_eq!(error.field, "workload.use_cases.chat");
-    for cut in (0..text.len()).filter(|cut| text.is_char_boundary(*cut)).step_by(97) {
-        assert!(parse(&text[..cut], "cut").is_err(), "read although cut at {cut}");
+    let end = text.trim_end().len();
+    for cut in (0..end).filter(|cut| text.is_char_boundary(*cut)).step_by(13) {
+        let error = refused(&text[..cut]);
+        let told = matches!(
+            error.fault,
+            Fault::Truncated { .. } | Fault::OpenText | Fault::Empty | Fault::NotAScenario { .. }
+        );
+        assert!(told && (error.place.is_some() || cut == 0), "cut at {cut}: {error}");
     }
+}
+
+#[test]
+fn a_quote_that_is_missing_is_found_where_it_is_missing() {
+    for (from, to, line) in [
+        ("industry: \"Financial services\"", "industry: \"Financial services", "industry:"),
+        ("industry: \"Financial services\"", "industry: Financial services\"", "industry:"),
+    ] {
+        let text = changed(from, to);
+        let error = refused(&text);
+        assert_eq!(error.fault, Fault::OpenText, "{error}");
+        let place = error.place.unwrap();
+        let found = text.lines().nth(place.line - 1).unwrap();
+        assert!(found.trim_start().starts_with(line), "{error}: {found}");
+    }
+    let comment = to_text(&everything()).replacen("settings:", "/* settings:", 1);
+    assert_eq!(refused(&comment).fault, Fault::OpenComment);
+    assert_eq!(refused("(schema: 1, notes: r#\"never closed\")").fault, Fault::OpenText);
+    let closed = changed("industry: \"Financial services\"", "industry: \"a\\\"\\nplans: b\"");
+    assert_eq!(parse(&closed, "test.ron").unwrap().industry, "a\"\nplans: b", "a text may look like a field");
+}
+
+#[test]
+fn what_is_no_scenario_is_said_to_be_none() {
+    for text in ["hello world", "{\"schema\": 1}", "TIMESTAMP,ContextTokens\n1,2\n", "\0\0", "[1, 2]"] {
+        assert!(matches!(refused(text).fault, Fault::NotAScenario { .. }), "{}", refused(text));
+    }
+    assert!(matches!(refused("Scenario(name: \"x\")").fault, Fault::NoSchema));
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn break_even(crossings: &[(usize, usize, f64)]) -> BreakEven {
         today: 12e6,
         plans: vec![curve("api", "API"), curve("own", "Own")],
         crossings: crossings.iter().map(crossing).collect(),
+        limits: Vec::new(),
     }
 }
 
@@ -164,6 +165,27 @@ fn the_nearer_crossing_is_told_with_the_way_to_it() {
     assert!(told(&[(1, 0, 9e6), (0, 1, 900e6)]).contains("25 % less would be needed"));
     assert!(told(&[(1, 0, 1e6), (0, 1, 13e6)]).contains("Own becomes the cheapest above 13 M tokens/day"));
     assert!(told(&[]).contains("No volume from 100 K to 10 B tokens/day changes which plan is the cheapest"));
+}
+
+#[test]
+fn a_limit_of_the_cheapest_plan_flips_the_answer_like_a_crossing() {
+    let outcome = outcome(23_800.0);
+    let told =
+        |tokens_per_day: f64, decisive: bool, then: Option<usize>, crossings: &[(usize, usize, f64)]| {
+            let reason = "in the busiest month 1 % of the requests find no capacity".to_owned();
+            let limit = Limit { plan: 0, tokens_per_day, usd_per_month: 1.0, reason, decisive, then };
+            let bands = BreakEven { limits: vec![limit], ..break_even(crossings) };
+            said(&verdict(&outcome, None, Some(&bands)))
+        };
+    let full = "API can serve no more than 24 M tokens/day, Own is the cheapest above; you are at 12 M tokens/day, \
+                and 2 times as much would be needed.";
+    assert!(told(24e6, true, Some(1), &[]).contains(full), "{}", told(24e6, true, Some(1), &[]));
+    assert!(told(24e6, true, None, &[]).contains("no more than 24 M tokens/day, no plan can;"));
+    assert!(told(24e6, true, Some(1), &[(0, 1, 13e6)]).contains("Own becomes the cheapest above 13 M"));
+    assert!(told(24e6, false, Some(1), &[]).contains("No volume from"));
+    let room = "API would be the cheapest up to 6 M tokens/day, the most that it can serve; you are at 12 M tokens/day, \
+                and 50 % less would be needed.";
+    assert!(told(6e6, true, Some(1), &[]).contains(room), "{}", told(6e6, true, Some(1), &[]));
 }
 
 #[test]

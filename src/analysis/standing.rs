@@ -1,0 +1,127 @@
+//! Which plans stand at a volume: what they serve, and which rules they keep, when the first month has it.
+//!
+//! A fixed fleet is full at some volume, a rate limit is reached, an overflow begins to leave the house. Below that
+//! volume a plan may be an answer, above it it is none. At today's volume this is the judgement of the instant
+//! answer: the growth of the months that follow counts.
+
+use crate::routing::{Router, Serves};
+use crate::scenario::Scenario;
+use crate::serving::Scaling;
+
+use super::evaluate::evaluate;
+use super::evaluator::Evaluator;
+use super::findings;
+use super::month::Total;
+use super::results::Limit;
+
+/// Bisection steps for a limit: the range of volumes over 2³⁰ is far below a token a day.
+const BISECTIONS: u32 = 30;
+
+/// How far above its limit a plan is asked what goes wrong: at the limit itself it is a rounding error.
+const REASON_AT: f64 = 1.1;
+
+/// Answers which plans stand at a volume.
+pub(super) struct Standing<'a> {
+    scenario: &'a Scenario,
+    /// Tokens per day of the first month.
+    today: f64,
+    /// Whether each plan stands today; all do where none does, so that there is something to compare.
+    stands_today: Vec<bool>,
+    /// Whether the volume can change that.
+    depends: Vec<bool>,
+}
+
+impl<'a> Standing<'a> {
+    pub(super) fn new(scenario: &'a Scenario, today: f64) -> Self {
+        let outcomes = evaluate(scenario).plans;
+        let contenders = findings::contenders(&outcomes);
+        let none_stands = !outcomes.iter().any(findings::is_answer);
+        let plans = 0..outcomes.len();
+        Self {
+            scenario,
+            today,
+            stands_today: plans.clone().map(|plan| contenders.contains(&plan)).collect(),
+            depends: plans.map(|plan| !none_stands && depends_on_volume(scenario, plan)).collect(),
+        }
+    }
+
+    /// Whether a plan stands when the first month has this volume, in tokens per day.
+    pub(super) fn at(&self, evaluator: &mut Evaluator<'_>, plan: usize, volume: f64) -> bool {
+        if self.depends[plan] {
+            self.broken(evaluator, plan, volume).is_none()
+        } else {
+            self.stands_today[plan]
+        }
+    }
+
+    /// The first rule that a plan breaks at a volume, in a sentence.
+    fn broken(&self, evaluator: &mut Evaluator<'_>, plan: usize, volume: f64) -> Option<String> {
+        let state = self.scenario.point();
+        let scale = volume / self.today;
+        let mut served = 1.0_f64;
+        let mut total = Total::default();
+        // The first month comes last: rules are judged on its flows.
+        for month in (0..self.scenario.facts().months.len()).rev() {
+            served = served.min(evaluator.month(state, plan, month, scale, false, &mut total).served_share);
+        }
+        let broken = findings::broken(self.scenario, plan, evaluator, served);
+        broken.into_iter().next().map(|finding| finding.message)
+    }
+
+    /// The cheapest of the plans that stand at a volume, with its US dollars per month.
+    fn cheapest(&self, evaluator: &mut Evaluator<'_>, volume: f64) -> Option<(usize, f64)> {
+        let standing: Vec<usize> =
+            (0..self.depends.len()).filter(|plan| self.at(evaluator, *plan, volume)).collect();
+        standing
+            .into_iter()
+            .map(|plan| (plan, evaluator.run_rate(self.scenario.point(), plan, volume / self.today)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// For each plan that stands at the lowest volume and no longer at the highest: where that ends, by volume.
+    pub(super) fn limits(&self, evaluator: &mut Evaluator<'_>, lowest: f64, highest: f64) -> Vec<Limit> {
+        let mut found: Vec<Limit> = (0..self.depends.len())
+            .filter(|plan| self.depends[*plan])
+            .filter_map(|plan| self.limit(evaluator, plan, lowest, highest))
+            .collect();
+        found.sort_by(|a, b| a.tokens_per_day.total_cmp(&b.tokens_per_day));
+        found
+    }
+
+    fn limit(&self, evaluator: &mut Evaluator<'_>, plan: usize, lowest: f64, highest: f64) -> Option<Limit> {
+        if !self.at(evaluator, plan, lowest) || self.at(evaluator, plan, highest) {
+            return None;
+        }
+        let (mut low, mut high) = (lowest.ln(), highest.ln());
+        for _ in 0..BISECTIONS {
+            let middle = 0.5 * (low + high);
+            if self.at(evaluator, plan, middle.exp()) { low = middle } else { high = middle }
+        }
+        let (below, above) = (low.exp(), high.exp());
+        let reason = self.broken(evaluator, plan, REASON_AT * above)?;
+        Some(Limit {
+            plan,
+            tokens_per_day: above,
+            usd_per_month: evaluator.run_rate(self.scenario.point(), plan, below / self.today),
+            reason,
+            decisive: self.cheapest(evaluator, below).is_some_and(|(cheapest, _)| cheapest == plan),
+            then: self.cheapest(evaluator, above).map(|(cheapest, _)| cheapest),
+        })
+    }
+}
+
+/// Whether anything about a plan can turn from allowed to not allowed as the volume grows.
+fn depends_on_volume(scenario: &Scenario, position: usize) -> bool {
+    let plan = &scenario.point().plans[position];
+    let bounded = plan.endpoints.iter().any(|endpoint| match &endpoint.serves {
+        Serves::Api(api) => api.limit_tokens_per_min.is_some(),
+        Serves::SelfHosted(own) => match own.deployment.fleet.scaling {
+            Scaling::Fixed(_) | Scaling::Auto { .. } => true,
+            Scaling::Peak => false,
+        },
+    });
+    let overflows = std::iter::once(&plan.router)
+        .chain(plan.routes.iter().map(|route| &route.router))
+        .any(|router| matches!(router, Router::Overflow(_)));
+    bounded || overflows
+}
