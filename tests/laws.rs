@@ -122,6 +122,27 @@ fn a_hundred_thousand_requests_split_70_25_5_cost_820_dollars_against_10_000() {
 }
 
 #[test]
+fn requests_in_the_off_peak_hours_of_a_price_sheet_pay_their_factor() {
+    // DeepSeek halves its prices outside 01:00-04:00 and 06:00-10:00 UTC on weekdays.
+    let plan = || bare(Plan::api("buy", "Buy", "deepseek-v4-pro"));
+    let at_hours = |hours: &[usize], ahead: i32| {
+        let mut use_case = plain(100_000.0, 1_000.0, 300.0);
+        let weights = (0..168).map(|hour| f64::from(u8::from(hours.contains(&hour)))).collect();
+        use_case.profile = Profile::Hours(breakeven::stats::quantities::Table(weights));
+        let mut draft = draft(vec![use_case], vec![plan()]);
+        draft.settings.utc_offset_hours = ahead;
+        run_rate(&draft)[0]
+    };
+    let (dear, cheap) = (at_hours(&[2, 7], 0), at_hours(&[0, 12, 130], 0));
+    assert!((cheap / dear - 0.5).abs() < 1e-9, "{cheap} {dear}");
+    // Half of the requests in each: three quarters of the price.
+    assert!((at_hours(&[2, 12], 0) / dear - 0.75).abs() < 1e-9);
+    // Two in the night in UTC is ten in the morning eight hours ahead of it.
+    assert!((at_hours(&[10], 8) / dear - 1.0).abs() < 1e-9);
+    assert!((at_hours(&[2], 8) / dear - 0.5).abs() < 1e-9);
+}
+
+#[test]
 fn one_gpu_at_3_dollars_an_hour_costs_every_hour_of_the_month() {
     let mut plan = bare(Plan::self_hosted("build", "Build", "llama-3.1-8b", "a100-sxm-80gb", 1, 3.0));
     if let Serves::SelfHosted(own) = &mut plan.endpoints[0].serves {

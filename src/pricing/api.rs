@@ -117,7 +117,7 @@ impl Rates {
 
     /// The rates of a sheet's row at a tier. A tier that is not offered gives no rates: not priced.
     ///
-    /// Off-peak hours are left out: multiply with [`Rates::scaled`].
+    /// Off-peak hours are left out: multiply with [`Rates::scaled`] by the mean factor over the hours of use.
     ///
     /// - `cache_ttl_secs`: life of a cached prefix; it chooses the write rate: up to 5 minutes, up to an hour, beyond.
     ///   A life that the sheet does not name pays the next shorter one.

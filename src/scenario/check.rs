@@ -21,6 +21,9 @@ const HORIZON_MAX: u32 = 120;
 /// Most draws of a forecast: an hour of work on one core, and percentiles known to a ten-thousandth.
 pub const TRIALS_MAX: u32 = 100_000_000;
 
+/// Hours by which the clocks of the world are ahead of UTC. Source: IANA time zone database, Etc/GMT+12 to Etc/GMT-14.
+pub const UTC_OFFSETS: std::ops::RangeInclusive<i32> = -12..=14;
+
 /// Shares that must add up to one may miss it by rounding.
 const SHARE_TOLERANCE: f64 = 1e-6;
 
@@ -66,6 +69,13 @@ fn document(draft: &ScenarioDraft, found: &mut Problems) {
             "horizon_months",
             format!("the horizon is {} months", draft.horizon_months),
             format!("write 1 to {HORIZON_MAX}"),
+        );
+    }
+    if !UTC_OFFSETS.contains(&draft.settings.utc_offset_hours) {
+        found.error(
+            "settings.utc_offset_hours",
+            format!("no clock is {} hours ahead of UTC", draft.settings.utc_offset_hours),
+            format!("write {} to {}", UTC_OFFSETS.start(), UTC_OFFSETS.end()),
         );
     }
     if !(1..=TRIALS_MAX).contains(&draft.settings.trials) {

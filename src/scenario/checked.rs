@@ -456,9 +456,15 @@ fn plan_facts(
     for endpoint in &plan.endpoints {
         let path = format!("plans.{}.endpoints.{}", plan.id, endpoint.id);
         endpoints.push(match &endpoint.serves {
-            Serves::Api(api) => {
-                EndpointFacts::Api(api_facts(endpoint, api, catalog, months, use_cases, &path, found))
-            }
+            Serves::Api(api) => EndpointFacts::Api(api_facts(
+                endpoint,
+                api,
+                catalog,
+                months,
+                (use_cases, draft.settings.utc_offset_hours),
+                &path,
+                found,
+            )),
             Serves::SelfHosted(own) => {
                 let model = catalog.model(&own.deployment.model).ok()?;
                 let gpu = catalog.gpu(&own.deployment.gpu).ok()?;
@@ -488,7 +494,7 @@ fn api_facts(
     api: &Api<Estimate>,
     catalog: &Catalog,
     months: &[Date],
-    use_cases: &[UseCaseFacts],
+    (use_cases, ahead): (&[UseCaseFacts], i32),
     path: &str,
     found: &mut Problems,
 ) -> ApiFacts {
@@ -538,15 +544,17 @@ fn api_facts(
         rates_of_month,
         cache_min_tokens: sheet.cache_min_tokens.map_or(0.0, |tokens| tokens as f64),
         name: sheet.name.clone(),
-        hour_factors: sheet.rows.iter().map(|row| hour_factors(row, use_cases)).collect(),
+        hour_factors: sheet.rows.iter().map(|row| hour_factors(row, use_cases, ahead)).collect(),
     }
 }
 
-/// Mean factor on the token rates over the week of each use case; nothing where all hours cost the same.
-fn hour_factors(row: &PriceRow, use_cases: &[UseCaseFacts]) -> Vec<f64> {
+/// Mean factor on the token rates over the week of each use case, whose clock is `ahead` hours ahead of UTC; nothing
+/// where all hours cost the same.
+fn hour_factors(row: &PriceRow, use_cases: &[UseCaseFacts], ahead: i32) -> Vec<f64> {
     let Some(off_peak) = &row.off_peak else { return Vec::new() };
     let mean = |weights: &[f64; HOURS_PER_WEEK]| {
-        weights.iter().enumerate().map(|(hour, weight)| weight * off_peak.factor_at(hour)).sum()
+        let in_utc = |hour: i32| (hour - ahead).rem_euclid(HOURS_PER_WEEK as i32) as usize;
+        weights.iter().zip(0..).map(|(weight, hour)| weight * off_peak.factor_at(in_utc(hour))).sum()
     };
     use_cases.iter().map(|use_case| mean(&use_case.weights)).collect()
 }

@@ -56,6 +56,7 @@ impl Settings<Estimate> {
         Self {
             seed: SEED,
             trials: TRIALS,
+            utc_offset_hours: 0,
             demand_noise_cv: fixed("demand_noise_cv"),
             discount_rate_per_year: fixed("discount_rate_per_year"),
             engineer_usd_per_year: fixed("engineer_usd_per_year"),

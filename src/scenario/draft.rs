@@ -44,6 +44,10 @@ quantified! {
         pub seed: u64,
         /// Trials of a forecast.
         pub trials: u32,
+        /// Hours by which the clock of the weekly profiles is ahead of UTC, -12..=14: price sheets with off-peak hours
+        /// state them in UTC.
+        #[serde(default)]
+        pub utc_offset_hours: i32,
         /// Coefficient of variation of a month's volume around its expectation (log-normal, independent months).
         pub demand_noise_cv: Q,
         /// Discount rate per year for present values, as a share.

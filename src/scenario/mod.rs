@@ -14,7 +14,7 @@ mod range;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use check::{TRIALS_MAX, is_id};
+pub use check::{TRIALS_MAX, UTC_OFFSETS, is_id};
 pub use checked::{
     ApiFacts, Draw, EndpointFacts, Facts, OwnFacts, PlanFacts, RouteFacts, Scenario, UseCaseFacts, Variable,
 };

@@ -16,6 +16,7 @@ pub(crate) fn everything() -> ScenarioDraft {
     draft.notes = "# Notes\n\nWith `code`, a # and \"quotes\".\n".to_owned();
     draft.industry = "Financial services".to_owned();
     draft.settings.seed = u64::MAX;
+    draft.settings.utc_offset_hours = -8;
     draft.settings.budget_usd_per_month = Some(Fixed(20_000.0));
     draft.workload.use_cases = use_cases();
     draft.plans = vec![bought(), built("built", "Built", CapacityTerms::OnDemand(Fixed(3.0)))];

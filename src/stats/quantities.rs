@@ -110,7 +110,7 @@ macro_rules! plain {
         }
     )+};
 }
-plain!(String, bool, u32, u64, Table);
+plain!(String, bool, i32, u32, u64, Table);
 
 impl<Q, T: Quantified<Q>> Quantified<Q> for Option<T> {
     fn each(&self, path: &mut Path, visit: &mut dyn FnMut(&Path, &Q)) {

@@ -7,7 +7,7 @@ use crate::app::theme::{Theme, space};
 use crate::app::view::View;
 use crate::app::widgets::{Form, choice, columns, number, section, text_field, whole};
 use crate::scenario::labels::qualified;
-use crate::scenario::{Correlation, ScenarioDraft, Severity};
+use crate::scenario::{Correlation, ScenarioDraft, Severity, UTC_OFFSETS};
 use crate::stats::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::format::Unit;
@@ -38,8 +38,18 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, view: &View<'_>) {
         ui.horizontal(|ui| {
             ui.label("Months that are planned");
             whole(ui, "Months that are planned", &mut draft.horizon_months, 1..=120);
+            ui.add_space(space::L);
+            ui.label("Clock of the weekly profiles, hours ahead of UTC");
+            whole(
+                ui,
+                "Clock of the weekly profiles, hours ahead of UTC",
+                &mut draft.settings.utc_offset_hours,
+                UTC_OFFSETS,
+            )
+            .on_hover_text("Providers with off-peak prices state their hours in UTC");
         });
         form.problems_of(ui, "horizon_months");
+        form.problems_of(ui, "settings.utc_offset_hours");
         let settings = &mut draft.settings;
         section(ui, "Money and demand", true, |ui| {
             let form = form.at("settings");

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use eframe::egui::emath::Numeric;
 use eframe::egui::{DragValue, Id, Response, RichText, Ui};
 
 use crate::analysis::Severity;
@@ -50,7 +51,12 @@ pub fn number(ui: &mut Ui, label: &str, value: &mut f64, unit: Unit) -> Response
 }
 
 /// A whole number within bounds.
-pub fn whole(ui: &mut Ui, label: &str, value: &mut u32, range: std::ops::RangeInclusive<u32>) -> Response {
+pub fn whole<N: Numeric>(
+    ui: &mut Ui,
+    label: &str,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+) -> Response {
     let response = ui.add(DragValue::new(value).range(range).speed(0.05).update_while_editing(false));
     name(ui, &response, label);
     response
