@@ -6,11 +6,13 @@
 mod breakeven;
 mod evaluate;
 mod evaluator;
+pub mod fidelity;
 mod findings;
 mod latency;
 mod montecarlo;
 mod month;
 pub mod results;
+pub mod perf;
 mod sensitivity;
 mod spread;
 
