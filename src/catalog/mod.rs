@@ -23,6 +23,7 @@ use std::sync::OnceLock;
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
+mod alias;
 mod check;
 mod error;
 mod file;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::io::measured::MeasuredError;
 use crate::io::overlay::OverlayError;
 use crate::io::presets::PresetError;
 use crate::io::scenario::{SaveError, ScenarioFileError};
 use crate::io::trace::TraceError;
 use crate::scenario::Problems;
+use crate::serving::CalibrationError;
 use crate::tokenizer::TokenizerError;
 use crate::unit::format::ParseNumberError;
 use crate::workload::fit::FitError;
@@ -35,6 +37,12 @@ pub(super) enum CliError {
     Fit(#[from] FitError),
     #[error("no use case has the id \"{id}\"; the scenario has {}", known.join(", "))]
     NoUseCase { id: String, known: Vec<String> },
+    #[error("Cannot predict\n{0}")]
+    Perf(String),
+    #[error("Cannot read the measurements\n{0}")]
+    Measured(#[from] MeasuredError),
+    #[error("{0}")]
+    Calibration(#[from] CalibrationError),
     #[error("Cannot count tokens\n{0}")]
     Tokenizer(#[from] TokenizerError),
     #[error("Cannot read {}: {source}", path.display())]

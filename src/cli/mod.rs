@@ -9,10 +9,12 @@ mod check;
 mod decide;
 mod error;
 mod estimate;
+mod fidelity;
 mod fit;
 mod forecast;
 mod input;
 mod output;
+mod perf;
 mod presets;
 mod progress;
 mod sensitivity;
@@ -72,6 +74,10 @@ enum Command {
     Presets(presets::Args),
     /// Fits a use case to a request trace.
     Fit(fit::Args),
+    /// What a model on GPUs serves: memory, tokens/s, first token, time per token.
+    Perf(perf::Args),
+    /// How far the serving model is from published measurements.
+    Fidelity(fidelity::Args),
     /// Counts the tokens of a text.
     Tokens(tokens::Args),
 }
@@ -114,6 +120,8 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Catalog(args)) => catalog::run(args, output),
         Some(Command::Presets(args)) => presets::run(args, output),
         Some(Command::Fit(args)) => fit::run(args, output),
+        Some(Command::Perf(args)) => perf::run(args, output),
+        Some(Command::Fidelity(args)) => fidelity::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }
 }

@@ -3,7 +3,9 @@
 //! Knows how things are written down and the disk; what they mean is decided in the layers below. Start with
 //! [`scenario`], the product's own file.
 
+pub mod hf_config;
 pub mod json;
+pub mod measured;
 pub mod overlay;
 pub mod presets;
 pub mod scenario;

@@ -25,6 +25,8 @@ pub struct ModelFacts {
     pub heads: f64,
     /// Key-value heads; not used with `mla`.
     pub kv_heads: f64,
+    /// Weights of the projections of attention, all layers.
+    pub attention_params: f64,
     /// Width of one head.
     pub head_dim: f64,
     /// Elements of KV that each token leaves in the layers that see everything, summed over them.
@@ -59,6 +61,10 @@ pub struct ExpertFacts {
     pub top_k: f64,
     /// Weights of all routed experts of all layers.
     pub params: f64,
+    /// Layers that have them.
+    pub layers: f64,
+    /// Width of one expert.
+    pub width: f64,
 }
 
 /// Latent attention.
@@ -102,6 +108,23 @@ pub struct GpuFacts {
     pub fp4_flops: Option<f64>,
     /// Bandwidth to the neighbours in one direction, in bytes per second; > 0.
     pub link_bytes_per_s: f64,
+    /// Whose it is and what memory it has: which of the calibrated constants apply.
+    pub make: Make,
+}
+
+/// What an accelerator is built like, as far as calibrated constants depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    /// NVIDIA with HBM, and any server accelerator that is not named here.
+    Hbm,
+    /// NVIDIA with GDDR or LPDDR: gaming cards, workstations, small servers.
+    Gddr,
+    /// AMD server accelerators.
+    AmdServer,
+    /// AMD cards.
+    AmdCard,
+    /// Apple silicon.
+    Apple,
 }
 
 /// PCIe 4.0 x16 in one direction: what GPUs without a link of their own talk over. Source: PCI-SIG, 16 GT/s x 16 lanes.
@@ -131,6 +154,7 @@ impl ModelFacts {
             hidden,
             heads,
             kv_heads,
+            attention_params: layers * hidden * head_dim * 2.0 * (heads + kv_heads),
             head_dim,
             kv_elements: layers * 2.0 * kv_heads * head_dim,
             experts: None,

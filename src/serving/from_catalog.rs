@@ -1,10 +1,10 @@
 //! From a catalogue row to the numbers that the serving maths reads.
 
-use crate::catalog::{GpuSpec, ModelSpec, NativeDtype};
+use crate::catalog::{GpuClass, GpuSpec, ModelSpec, NativeDtype};
 
 use super::Precision;
 use super::facts::{
-    ExpertFacts, GpuFacts, LatentFacts, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,
+    ExpertFacts, GpuFacts, LatentFacts, Make, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,
 };
 
 /// Matrices of a gated feed-forward expert: gate, up and down. Every mixture in the catalogue is gated.
@@ -45,6 +45,7 @@ impl ModelFacts {
             hidden,
             heads: f64::from(spec.heads),
             kv_heads: f64::from(spec.kv_heads),
+            attention_params: layers * attention_params_per_layer(spec),
             head_dim: f64::from(spec.head_dim),
             kv_elements: growing,
             experts: spec.moe.as_ref().map(|moe| ExpertFacts {
@@ -55,6 +56,8 @@ impl ModelFacts {
                     * EXPERT_MATRICES
                     * hidden
                     * f64::from(moe.intermediate),
+                layers: f64::from(spec.moe_layers()),
+                width: f64::from(moe.intermediate),
             }),
             mla: spec.mla.as_ref().map(|mla| LatentFacts {
                 latent: f64::from(mla.kv_lora_rank),
@@ -64,6 +67,27 @@ impl ModelFacts {
             }),
             sliding,
             context_max: f64::from(spec.context_max),
+        }
+    }
+}
+
+/// Weights of the projections of attention of one layer: queries, keys, values, output; for latent attention the
+/// compressions and expansions. Layers with linear attention are counted like the others.
+fn attention_params_per_layer(spec: &ModelSpec) -> f64 {
+    let (hidden, heads) = (f64::from(spec.hidden), f64::from(spec.heads));
+    match &spec.mla {
+        None => hidden * f64::from(spec.head_dim) * 2.0 * (heads + f64::from(spec.kv_heads)),
+        Some(mla) => {
+            let key = f64::from(mla.nope_dim + mla.rope_dim);
+            let latent = f64::from(mla.kv_lora_rank);
+            let queries = match mla.q_lora_rank {
+                Some(rank) => f64::from(rank) * (hidden + heads * key),
+                None => hidden * heads * key,
+            };
+            queries
+                + hidden * (latent + f64::from(mla.rope_dim))
+                + latent * heads * f64::from(mla.nope_dim + mla.v_dim)
+                + heads * f64::from(mla.v_dim) * hidden
         }
     }
 }
@@ -92,6 +116,24 @@ impl GpuFacts {
             int8_ops: spec.int8_ops_dense,
             fp4_flops: spec.fp4_flops_dense,
             link_bytes_per_s: spec.link_bytes_per_s_per_dir.unwrap_or(PCIE_BYTES_PER_S),
+            make: Make::of(spec),
+        }
+    }
+}
+
+impl Make {
+    /// From vendor and class; a server card of NVIDIA has HBM where its link is NVLink or it streams at least 1.2 TB/s
+    /// without being an RTX card.
+    fn of(spec: &GpuSpec) -> Self {
+        match (spec.vendor.as_str(), spec.class) {
+            ("Apple", _) | (_, GpuClass::Apple) => Self::Apple,
+            ("AMD", GpuClass::DataCentre) => Self::AmdServer,
+            ("AMD" | "Intel", GpuClass::Workstation | GpuClass::Consumer) => Self::AmdCard,
+            (_, GpuClass::Workstation | GpuClass::Consumer) => Self::Gddr,
+            _ if spec.name.contains("RTX") => Self::Gddr,
+            _ if spec.link.contains("NVLink") || spec.bandwidth_bytes_per_s >= 1.2e12 => Self::Hbm,
+            ("NVIDIA", _) => Self::Gddr,
+            _ => Self::Hbm,
         }
     }
 }

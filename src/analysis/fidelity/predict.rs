@@ -1,0 +1,195 @@
+//! The prediction of one row: from its names and numbers alone, never from its result.
+
+use super::{Figures, Load, Measured};
+use crate::catalog::Catalog;
+use crate::serving::{
+    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, Make, ModelFacts, Perf, Precision,
+    ServingConstants, Setup, Spread, WeightFormat, YEAR,
+};
+
+/// What is predicted for a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicted {
+    /// Catalogue id of the model.
+    pub model: String,
+    /// Catalogue id of the GPU.
+    pub gpu: String,
+    /// Engine.
+    pub engine: Engine,
+    /// Predicted figures.
+    pub figures: Figures,
+    /// Tokens per second at the data sheet's rates with nothing lost, for the baseline.
+    pub ideal_tokens_per_sec: Option<f64>,
+}
+
+/// Share of the memory that weights may take where parallelism is chosen: the rest holds KV.
+const WEIGHTS_SHARE: f64 = 0.72;
+
+/// Year of engines whose version is not told.
+const UNTOLD_YEAR: f64 = 2024.8;
+
+/// Predicts a row with the shipped calibration.
+///
+/// # Errors
+/// Why it cannot be predicted, for people: an unknown name, a format, a model that does not fit.
+pub fn predict(row: &Measured, catalog: &Catalog) -> Result<Predicted, String> {
+    predict_with(row, catalog, Calibration::shipped())
+}
+
+/// Predicts a row with other constants.
+///
+/// # Errors
+/// Why it cannot be predicted, for people.
+pub fn predict_with(
+    row: &Measured,
+    catalog: &Catalog,
+    calibration: &Calibration,
+) -> Result<Predicted, String> {
+    let gpu_spec = catalog.gpu_named(&row.gpu).ok_or_else(|| format!("unknown GPU \"{}\"", row.gpu))?;
+    let model_spec =
+        catalog.model_named(&row.model).ok_or_else(|| format!("unknown model \"{}\"", row.model))?;
+    let engine = Engine::parse(&row.engine).map_err(|_| format!("unknown engine \"{}\"", row.engine))?;
+    let weights = WeightFormat::parse(&row.weights)
+        .map_err(|_| format!("unknown weight format \"{}\"", row.weights))?;
+    let model = ModelFacts::from_spec(model_spec);
+    let gpu = GpuFacts::from_spec(gpu_spec);
+    let local = matches!(row.load, Load::LocalDecode(_) | Load::LocalPrefill(_));
+    let (figures, ideal_tokens_per_sec) = if local && engine == Engine::LlamaCpp {
+        one_stream(row, &model, &gpu, weights, calibration)?
+    } else {
+        serving(row, &model, &gpu, engine, weights, calibration)?
+    };
+    let finite = [figures.tokens_per_sec, figures.tpot_secs, figures.ttft_secs];
+    if finite.iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
+        return Err("not even one sequence of this length fits beside the weights".to_owned());
+    }
+    Ok(Predicted {
+        model: model_spec.id.clone(),
+        gpu: gpu_spec.id.clone(),
+        engine,
+        figures,
+        ideal_tokens_per_sec,
+    })
+}
+
+fn one_stream(
+    row: &Measured,
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    weights: WeightFormat,
+    calibration: &Calibration,
+) -> Result<(Figures, Option<f64>), String> {
+    let spread = if row.rows_split { Spread::Rows } else { Spread::Layers };
+    let setup = LocalSetup { gpus: row.gpus, spread, weights, weights_bytes: None };
+    let local = Local::with(model, gpu, &setup, &calibration.local).map_err(|error| error.to_string())?;
+    let met = if model.experts.is_some() { model.active_params } else { model.total_params };
+    let (rate, ideal) = match row.load {
+        Load::LocalPrefill(tokens) => {
+            (local.prefill_tokens_per_sec(tokens), gpu.bf16_flops / (2.0 * model.active_params))
+        }
+        Load::LocalDecode(context) => (
+            local.decode_tokens_per_sec(context),
+            gpu.bandwidth_bytes_per_s / (met * weights.bytes_per_weight()),
+        ),
+        _ => return Err("llama.cpp is predicted for one stream only".to_owned()),
+    };
+    Ok((Figures { tokens_per_sec: Some(rate), ..Figures::default() }, Some(ideal)))
+}
+
+fn serving(
+    row: &Measured,
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    engine: Engine,
+    weights: WeightFormat,
+    calibration: &Calibration,
+) -> Result<(Figures, Option<f64>), String> {
+    if engine == Engine::LlamaCpp {
+        return Err("several streams under llama.cpp are not modelled".to_owned());
+    }
+    let kv = match &row.kv {
+        Some(text) => Precision::parse(text).map_err(|error| error.to_string())?,
+        // TensorRT-LLM's published recipes keep KV in 8 bit with weights of 8 bit and less.
+        None if engine == Engine::TrtLlm && weights.bytes_per_weight() < 2.0 => Precision::Fp8,
+        None => Precision::Bf16,
+    };
+    let (tp, pp, dp) = row.parallel.unwrap_or_else(|| parallelism(model, gpu, weights, row.gpus));
+    let chosen = row.parallel.is_none();
+    let mut setup = Setup::new(tp, weights, kv, engine);
+    setup.pipeline_parallel = pp;
+    setup.data_parallel = dp;
+    setup.expert_parallel = row.expert_parallel || (chosen && dp > 1);
+    let told = if row.version.trim().is_empty() { None } else { engine.year(&row.version) };
+    setup.year = row.year.or(told).unwrap_or(if row.version.trim().is_empty() { UNTOLD_YEAR } else { YEAR });
+    let c = &calibration.serving;
+    setup.draft = row.drafts.then(|| Draft { tokens: c.mtp_drafted, yielded: c.mtp_yield, cost_share: 0.0 });
+    let replicas = if chosen { row.gpus / setup.gpus() } else { 1.0 };
+    let figures = served(row, model, gpu, &setup, c, replicas).map_err(|error| error.to_string())?;
+    let ideal = served(row, model, gpu, &setup, &ServingConstants::IDEAL, replicas)
+        .ok()
+        .and_then(|figures| figures.tokens_per_sec);
+    Ok((figures, ideal))
+}
+
+fn served(
+    row: &Measured,
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    setup: &Setup,
+    c: &ServingConstants,
+    replicas: f64,
+) -> Result<Figures, crate::serving::PerfError> {
+    let perf = Perf::with(model, gpu, setup, c)?;
+    let lengths = Lengths::new(row.input, row.output);
+    // Beam search decodes several sequences for one answer.
+    let per_replica = |x: f64| x / replicas;
+    let wide = Lengths { output: row.output * row.beams, ..lengths };
+    let served = match row.load {
+        Load::Concurrency(users) => perf.at_concurrency(per_replica(users), &lengths),
+        Load::Full if row.beams > 1.0 => perf.at_full_load(&wide),
+        Load::Full => perf.at_full_load(&lengths),
+        Load::FixedBatch(batch) | Load::Prompt(batch) => perf.in_fixed_batch(per_replica(batch), &lengths),
+        Load::Rate(rate, requests) => perf.at_rate(per_replica(rate), requests.map(per_replica), &lengths),
+        Load::Burst(requests) => perf.in_burst(per_replica(requests), &lengths),
+        Load::Target(secs) if secs.is_finite() => perf.within_tpot(secs, &lengths),
+        Load::Target(_) if row.beams > 1.0 => perf.at_full_load(&wide),
+        Load::Target(_) => perf.at_full_load(&lengths),
+        Load::Disaggregated(prefill, decode, users) => {
+            perf.disaggregated(prefill, &perf, decode, users, gpu.link_bytes_per_s, &lengths)
+        }
+        Load::LocalDecode(context) => perf.at_concurrency(1.0, &Lengths::new((context - 1.0).max(1.0), 64.0)),
+        Load::LocalPrefill(tokens) => {
+            let secs = perf.prefill_secs(&Lengths::new(tokens, 1.0));
+            return Ok(Figures { tokens_per_sec: Some(tokens / secs), ..Figures::default() });
+        }
+    };
+    // The published rate of a closed loop was computed from TTFT, TPOT and the nominal length.
+    let tokens_per_sec = match row.load {
+        Load::Prompt(_) => None,
+        Load::Concurrency(_) if (row.output_nominal - row.output).abs() > 0.5 => {
+            let ratio = (served.ttft_secs + served.tpot_secs * (row.output - 1.0))
+                / (served.ttft_secs + served.tpot_secs * (row.output_nominal - 1.0));
+            Some(served.output_tokens_per_sec * replicas * ratio * row.output_nominal / row.output)
+        }
+        _ => Some(served.output_tokens_per_sec * replicas / row.beams.max(1.0)),
+    };
+    let tpot = !matches!(row.load, Load::Prompt(_) | Load::Full);
+    let ttft = !matches!(row.load, Load::Full | Load::Target(_));
+    Ok(Figures {
+        tokens_per_sec,
+        tpot_secs: tpot.then_some(served.tpot_secs),
+        ttft_secs: ttft.then_some(served.ttft_secs),
+    })
+}
+
+/// Tensor, pipeline and data parallelism where a row states GPUs alone: the smallest power of two that leaves room for
+/// KV; a mixture with latent attention that needs eight takes data-parallel attention, as its recipes do.
+fn parallelism(model: &ModelFacts, gpu: &GpuFacts, weights: WeightFormat, gpus: f64) -> (u32, u32, u32) {
+    let bytes = model.total_params * weights.bytes_per_weight();
+    let fits = |t: u32| bytes <= WEIGHTS_SHARE * f64::from(t) * gpu.memory_bytes;
+    let most = gpus.max(1.0) as u32;
+    let tp = [1, 2, 4, 8].into_iter().find(|t| fits(*t) && *t <= most).unwrap_or_else(|| most.min(8));
+    let server = matches!(gpu.make, Make::Hbm | Make::AmdServer);
+    let spread = model.mla.is_some() && model.experts.is_some() && server && tp >= 4;
+    if spread { (1, 1, most.min(8)) } else { (tp, 1, 1) }
+}

@@ -1,0 +1,204 @@
+//! `breakeven fidelity`: the serving model against published measurements.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::analysis::fidelity::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare, predict_with};
+use crate::catalog::Catalog;
+use crate::io::measured::{Tables, read_folder};
+use crate::report::{Align, Table};
+use crate::serving::Calibration;
+use crate::unit::format;
+
+use super::error::CliError;
+use super::output::{Output, say};
+
+/// Predicts every published row of a folder without looking at its result, and says how far off it is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder of tables (*.csv), with their columns as they are published.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Writes published and predicted figures of every row.
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+    /// Constants to predict with, instead of those that ship.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Prints JSON with full precision.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    folder: String,
+    calibration: &'a str,
+    tables_passed_over: &'a [String],
+    fidelity: &'a Fidelity,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
+    let calibration = super::perf::constants(args.calibration.as_deref())?;
+    let tables = read_folder(&args.folder)?;
+    let (compared, left_out) = predicted(&tables, &calibration);
+    let fidelity = compare(&compared, &tables.filtered, &left_out);
+    if let Some(path) = &args.rows {
+        write_rows(path, &compared)?;
+        say(&format!("{} rows are written to {}", compared.len(), path.display()));
+    }
+    if args.json {
+        return output.json(
+            "fidelity",
+            Document {
+                folder: args.folder.display().to_string(),
+                calibration: &calibration.fitted,
+                tables_passed_over: &tables.other,
+                fidelity: &fidelity,
+            },
+        );
+    }
+    output.text(&text(&fidelity))
+}
+
+/// Predicts what can be; the rest with file and reason.
+pub(super) fn predicted(
+    tables: &Tables,
+    calibration: &Calibration,
+) -> (Vec<Compared>, Vec<(String, String)>) {
+    let mut left_out = tables.unread.clone();
+    let mut compared = Vec::with_capacity(tables.rows.len());
+    for row in &tables.rows {
+        match predict_with(row, Catalog::shipped(), calibration) {
+            Ok(predicted) => compared.push(Compared { row: row.clone(), predicted }),
+            Err(reason) => left_out.push((row.file.clone(), reason)),
+        }
+    }
+    (compared, left_out)
+}
+
+fn text(fidelity: &Fidelity) -> String {
+    let mut text = format!("{} rows, {} predicted", fidelity.rows, fidelity.covered);
+    if let Some(share) = fidelity.baseline_efficiency {
+        text.push_str(&format!(
+            "; baseline: {} of the data sheet, fitted to these rows",
+            format::percent(share)
+        ));
+    }
+    text.push_str("\n\nBy regime, worst first\n");
+    text.push_str(&table(&fidelity.by_regime));
+    for (title, groups) in [
+        ("By file", &fidelity.by_file),
+        ("By engine", &fidelity.by_engine),
+        ("By GPU", &fidelity.by_gpu),
+        ("By model", &fidelity.by_model),
+    ] {
+        text.push_str(&format!("\n{title}\n{}", table(groups)));
+    }
+    text.push_str(&format!("\nAll\n{}", table(std::slice::from_ref(&fidelity.overall))));
+    text.push_str(&reasons("Left out", &fidelity.left_out));
+    text.push_str(&reasons("Filtered", &fidelity.filtered));
+    text
+}
+
+fn table(groups: &[Group]) -> String {
+    let mut table = Table::new(&[
+        ("  Group", Align::Left),
+        ("Figure", Align::Left),
+        ("Rows", Align::Right),
+        ("Median", Align::Right),
+        ("P90", Align::Right),
+        ("in 10 %", Align::Right),
+        ("in 25 %", Align::Right),
+        ("in 30 %", Align::Right),
+        ("in 50 %", Align::Right),
+        ("Bias", Align::Right),
+        ("Rank", Align::Right),
+        ("Baseline", Align::Right),
+    ]);
+    for group in groups {
+        for metric in Metric::ALL {
+            if let Some(scores) = group.scores.get(metric) {
+                table.row(cells(&group.name, *metric, scores));
+            }
+        }
+    }
+    table.to_string()
+}
+
+fn cells(name: &str, metric: Metric, s: &Scores) -> [String; 12] {
+    let share = |x: f64| format!("{:.0} %", 100.0 * x);
+    [
+        format!("  {name}"),
+        metric.label().to_owned(),
+        s.rows.to_string(),
+        format!("{:.1} %", 100.0 * s.median_error),
+        format!("{:.0} %", 100.0 * s.p90_error),
+        share(s.within_10),
+        share(s.within_25),
+        share(s.within_30),
+        share(s.within_50),
+        format!("{:+.1} %", 100.0 * s.bias),
+        s.rank_correlation.map_or_else(String::new, |r| format!("{r:.3}")),
+        s.baseline_median_error.map_or_else(String::new, |e| format!("{:.0} %", 100.0 * e)),
+    ]
+}
+
+fn reasons(title: &str, rows: &[LeftOut]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&[("  File", Align::Left), ("Rows", Align::Right), ("Why", Align::Left)]);
+    for row in rows {
+        table.row([format!("  {}", row.file), row.rows.to_string(), row.reason.clone()]);
+    }
+    format!("\n{title}\n{table}")
+}
+
+fn write_rows(path: &std::path::Path, compared: &[Compared]) -> Result<(), CliError> {
+    let file = std::fs::File::create(path)?;
+    let mut writer = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    let fail = |error: csv::Error| CliError::Write(std::io::Error::other(error));
+    writer
+        .write_record([
+            "file",
+            "line",
+            "regime",
+            "engine",
+            "model",
+            "gpu",
+            "model_id",
+            "gpu_id",
+            "published_tok_s",
+            "predicted_tok_s",
+            "published_tpot_ms",
+            "predicted_tpot_ms",
+            "published_ttft_ms",
+            "predicted_ttft_ms",
+        ])
+        .map_err(fail)?;
+    let number = |x: Option<f64>, scale: f64| x.map_or_else(String::new, |x| format!("{}", x * scale));
+    for c in compared {
+        let (published, predicted) = (&c.row.published, &c.predicted.figures);
+        writer
+            .write_record([
+                c.row.file.clone(),
+                c.row.line.to_string(),
+                c.row.load.regime().to_owned(),
+                c.predicted.engine.label().to_owned(),
+                c.row.model.clone(),
+                c.row.gpu.clone(),
+                c.predicted.model.clone(),
+                c.predicted.gpu.clone(),
+                number(published.tokens_per_sec, 1.0),
+                number(predicted.tokens_per_sec, 1.0),
+                number(published.tpot_secs, 1e3),
+                number(predicted.tpot_secs, 1e3),
+                number(published.ttft_secs, 1e3),
+                number(predicted.ttft_secs, 1e3),
+            ])
+            .map_err(fail)?;
+    }
+    Ok(writer.flush()?)
+}

@@ -1,0 +1,71 @@
+//! One record of a table, read by the names of its columns.
+
+use std::collections::HashMap;
+
+/// Positions of the columns of a table.
+pub(super) struct Columns(HashMap<String, usize>);
+
+impl Columns {
+    pub(super) fn new(header: &csv::StringRecord) -> Self {
+        let names = header.iter().enumerate();
+        Self(names.map(|(at, name)| (name.trim().trim_start_matches('\u{feff}').to_owned(), at)).collect())
+    }
+
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.0.contains_key(*name))
+    }
+}
+
+/// A record with its columns.
+pub(super) struct Record<'a> {
+    pub(super) columns: &'a Columns,
+    pub(super) cells: &'a csv::StringRecord,
+}
+
+impl Record<'_> {
+    /// The text of a cell; empty where column or cell is missing.
+    pub(super) fn text(&self, name: &str) -> &str {
+        let cell = self.columns.0.get(name).and_then(|at| self.cells.get(*at));
+        cell.map_or("", str::trim)
+    }
+
+    /// The number of a cell, finite; `None` where it is missing or no number.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.text(name).parse().ok().filter(|x: &f64| x.is_finite())
+    }
+
+    /// A number above zero.
+    pub(super) fn above_zero(&self, name: &str) -> Option<f64> {
+        self.number(name).filter(|x| *x > 0.0)
+    }
+
+    /// A number above zero, or what to say without it.
+    pub(super) fn needed(&self, name: &str) -> Result<f64, String> {
+        let text = self.text(name);
+        self.above_zero(name).ok_or_else(|| match text {
+            "" => format!("no {name}"),
+            _ => format!("{name} is not a number above 0"),
+        })
+    }
+
+    /// A count above zero.
+    pub(super) fn count(&self, name: &str) -> Option<u32> {
+        self.above_zero(name).filter(|x| *x < 1e6).map(|x| x.round() as u32)
+    }
+
+    /// Why the stated filters take the record out.
+    pub(super) fn filtered(&self) -> Option<String> {
+        let is_true = |name: &str| self.text(name).eq_ignore_ascii_case("true");
+        if !self.text("suspect").is_empty() {
+            Some("suspect".to_owned())
+        } else if is_true("dup_of_99") {
+            Some("duplicate of the 99 % run".to_owned())
+        } else if is_true("speculative") {
+            Some("speculative decoding".to_owned())
+        } else if self.text("note").contains("SUSPECT") {
+            Some("marked SUSPECT in its note".to_owned())
+        } else {
+            None
+        }
+    }
+}

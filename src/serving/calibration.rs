@@ -1,0 +1,301 @@
+//! The calibrated constants of the serving model: what they are, where they were fitted, and how far off they are.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Constants, their fit and their errors. Ships as `presets/calibration.ron`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Version of the form of the file.
+    pub schema: u32,
+    /// Day of the fit.
+    pub fitted: String,
+    /// Rows that it was fitted to.
+    pub rows: u32,
+    /// What the rows are and how it was fitted.
+    pub source: String,
+    /// Errors on rows that were not fitted to, worst first.
+    pub held_out: Vec<HeldOut>,
+    /// Serving in batches.
+    pub serving: ServingConstants,
+    /// One stream at a time.
+    pub local: LocalConstants,
+}
+
+/// Error of one regime on rows of GPUs or families that the fit had not seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldOut {
+    /// Regime.
+    pub regime: String,
+    /// What was left out: a GPU or a family at a time.
+    pub by: String,
+    /// Rows.
+    pub rows: u32,
+    /// Median of the absolute relative errors of output tokens per second.
+    pub median: f64,
+    /// Share of rows within 30 %.
+    pub within_30: f64,
+    /// Median of predicted over published, less one.
+    pub bias: f64,
+}
+
+/// Constants of serving in batches. Shares are of the data sheet's dense figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServingConstants {
+    /// Share of the bandwidth that weights of 16 bit are streamed at.
+    pub stream_16: f64,
+    /// The same, 8 bit.
+    pub stream_8: f64,
+    /// The same, 4 bit.
+    pub stream_4: f64,
+    /// The same, KV in decode attention.
+    pub stream_kv: f64,
+    /// Routed experts: factor on the shares above.
+    pub stream_experts: f64,
+    /// Routed experts of 4 bit where the hardware has no 4 bit arithmetic: factor on top.
+    pub stream_experts_widened: f64,
+    /// Share of the peak that 16 bit GEMMs reach.
+    pub compute_16: f64,
+    /// The same, 8 bit on hardware that has it.
+    pub compute_8: f64,
+    /// The same, 4 bit on hardware that has it.
+    pub compute_4: f64,
+    /// Share of the 16 bit peak where a narrower format is widened first.
+    pub compute_widened: f64,
+    /// Routed experts: factor on the shares above.
+    pub compute_experts: f64,
+    /// Share of the 16 bit peak that attention reaches.
+    pub compute_attention: f64,
+    /// Exponent of the smooth maximum of memory and compute.
+    pub knee: f64,
+    /// Activations read and written per token and layer, in units of the width (16 bit each).
+    pub activation_passes: f64,
+    /// The same per token, layer and chosen expert.
+    pub expert_passes: f64,
+    /// Tokens that count as independent in the draw of experts: routing is skewed.
+    pub routing_skew: f64,
+    /// Slowest over mean expert rank.
+    pub expert_imbalance: f64,
+    /// Latency of one all-reduce over NVLink or its like, two GPUs, in seconds.
+    pub all_reduce_secs: f64,
+    /// The same over PCIe.
+    pub all_reduce_pcie_secs: f64,
+    /// Growth of that latency with each doubling of the GPUs.
+    pub all_reduce_growth: f64,
+    /// Share of the link that collectives reach.
+    pub link: f64,
+    /// The same over PCIe.
+    pub link_pcie: f64,
+    /// Latency of one all-to-all, in seconds.
+    pub all_to_all_secs: f64,
+    /// Kernel and launch overhead of a layer in 2026, in seconds, by engine.
+    pub layer_secs: ByEngine,
+    /// More for a layer with experts, in seconds.
+    pub expert_layer_secs: f64,
+    /// More for a layer with latent attention, in seconds.
+    pub latent_layer_secs: f64,
+    /// Host overhead of a step in 2026, in seconds, by engine.
+    pub step_secs: ByEngine,
+    /// Host overhead of a sequence and step in 2026, in seconds, by engine.
+    pub sequence_secs: ByEngine,
+    /// TensorRT-LLM before its PyTorch backend (mid 2025): host overhead of a sequence and step, in seconds.
+    pub sequence_secs_compiled: f64,
+    /// Overheads fall by `exp(-rate)` a year, TensorRT-LLM.
+    pub maturing_trtllm: f64,
+    /// The same, other engines.
+    pub maturing: f64,
+    /// AMD: factor on compute.
+    pub amd_compute: f64,
+    /// AMD: factor on overheads.
+    pub amd_overhead: f64,
+    /// Share of a prompt's time that delays the others' decoding.
+    pub interference: f64,
+    /// Time to first token that neither prefill nor step explains, in seconds, by engine.
+    pub ttft_secs: ByEngine,
+    /// Factor on a prompt's own prefill in the time to first token.
+    pub ttft_prefill: f64,
+    /// Share of the prompts in flight that a new one waits behind, in closed loops that start at once.
+    pub ttft_wave: f64,
+    /// Part of the output that memory for KV is held for when the batch is full.
+    pub output_reserved: f64,
+    /// Sequences that run at once at full load, by engine.
+    pub sequences: ByEngine,
+    /// Batches that the end of a burst takes.
+    pub burst_tail: f64,
+    /// Share of the rate that a server sustains under a latency target.
+    pub under_target: f64,
+    /// Drafted tokens of multi-token prediction, where a recipe uses it.
+    pub mtp_drafted: f64,
+    /// Tokens that such a step yields.
+    pub mtp_yield: f64,
+}
+
+/// A constant that depends on the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByEngine {
+    /// TensorRT-LLM.
+    pub trtllm: f64,
+    /// vLLM, and any engine that is not named.
+    pub vllm: f64,
+    /// SGLang.
+    pub sglang: f64,
+    /// LMDeploy.
+    pub lmdeploy: f64,
+}
+
+/// Constants of batch-1 decoding, llama.cpp style. Shares are of the data sheet's figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalConstants {
+    /// Share of the bandwidth, 16 bit.
+    pub stream_16: f64,
+    /// The same, 8 bit.
+    pub stream_8: f64,
+    /// The same, 4 bit and less.
+    pub stream_4: f64,
+    /// Factor for HBM.
+    pub hbm: f64,
+    /// Factor for Apple silicon.
+    pub apple: f64,
+    /// Factor for AMD.
+    pub amd: f64,
+    /// Operations per weight to unpack 4 bit blocks, of the 16 bit rate.
+    pub unpack: f64,
+    /// The same on Apple silicon, plain blocks.
+    pub unpack_apple: f64,
+    /// The same on Apple silicon, K blocks.
+    pub unpack_apple_k: f64,
+    /// Overhead of a layer on HBM, in seconds.
+    pub layer_hbm_secs: f64,
+    /// The same, GDDR and LPDDR under CUDA.
+    pub layer_gddr_secs: f64,
+    /// The same, Apple and AMD.
+    pub layer_other_secs: f64,
+    /// Split by rows (llama.cpp of 2023): of a layer, in seconds.
+    pub row_split_secs: f64,
+    /// The same, for each GPU.
+    pub row_split_gpu_secs: f64,
+    /// Split by layers: of each hand-over, in seconds.
+    pub hand_over_secs: f64,
+    /// Share of the bandwidth at which KV is read.
+    pub stream_kv: f64,
+    /// The same on Apple silicon.
+    pub stream_kv_apple: f64,
+    /// Share of the 16 bit peak that prefill reaches, CUDA.
+    pub prefill: f64,
+    /// The same, 16 bit weights.
+    pub prefill_16: f64,
+    /// The same, Apple silicon.
+    pub prefill_apple: f64,
+    /// Prompt tokens at which prefill reaches half of that.
+    pub prefill_half_tokens: f64,
+}
+
+/// Why a calibration could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the calibration {path} cannot be read: line {line}, {what}")]
+pub struct CalibrationError {
+    /// The file.
+    pub path: String,
+    /// Where.
+    pub line: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl Calibration {
+    /// What ships with the program.
+    ///
+    /// # Panics
+    /// If the embedded file is broken: our own bug, which a test shows before anything ships.
+    #[must_use]
+    pub fn shipped() -> &'static Self {
+        static SHIPPED: OnceLock<Calibration> = OnceLock::new();
+        SHIPPED.get_or_init(|| {
+            let text = include_str!("../../presets/calibration.ron");
+            match Self::parse(text, "presets/calibration.ron") {
+                Ok(calibration) => calibration,
+                Err(error) => unreachable!("{error}"),
+            }
+        })
+    }
+
+    /// Reads a calibration file.
+    ///
+    /// # Errors
+    /// [`CalibrationError`] with line and reason.
+    pub fn parse(text: &str, path: &str) -> Result<Self, CalibrationError> {
+        ron::from_str(text).map_err(|error: ron::error::SpannedError| CalibrationError {
+            path: path.to_owned(),
+            line: error.span.start.line,
+            what: error.code.to_string(),
+        })
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // A structure of numbers and strings always has a text.
+        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).unwrap_or_default()
+    }
+}
+
+impl ServingConstants {
+    /// Everything that the data sheet promises and nothing lost: the floor under every time, for baselines and laws.
+    pub const IDEAL: Self = Self {
+        stream_16: 1.0,
+        stream_8: 1.0,
+        stream_4: 1.0,
+        stream_kv: 1.0,
+        stream_experts: 1.0,
+        stream_experts_widened: 1.0,
+        compute_16: 1.0,
+        compute_8: 1.0,
+        compute_4: 1.0,
+        compute_widened: 1.0,
+        compute_experts: 1.0,
+        compute_attention: 1.0,
+        knee: 64.0,
+        activation_passes: 0.0,
+        expert_passes: 0.0,
+        routing_skew: 1.0,
+        expert_imbalance: 1.0,
+        all_reduce_secs: 0.0,
+        all_reduce_pcie_secs: 0.0,
+        all_reduce_growth: 0.0,
+        link: 1.0,
+        link_pcie: 1.0,
+        all_to_all_secs: 0.0,
+        layer_secs: ByEngine::NONE,
+        expert_layer_secs: 0.0,
+        latent_layer_secs: 0.0,
+        step_secs: ByEngine::NONE,
+        sequence_secs: ByEngine::NONE,
+        sequence_secs_compiled: 0.0,
+        maturing_trtllm: 0.0,
+        maturing: 0.0,
+        amd_compute: 1.0,
+        amd_overhead: 1.0,
+        interference: 1.0,
+        ttft_secs: ByEngine::NONE,
+        ttft_prefill: 1.0,
+        ttft_wave: 0.0,
+        output_reserved: 0.5,
+        sequences: ByEngine { trtllm: 1024.0, vllm: 1024.0, sglang: 1024.0, lmdeploy: 1024.0 },
+        burst_tail: 0.0,
+        under_target: 1.0,
+        mtp_drafted: 1.0,
+        mtp_yield: 2.0,
+    };
+}
+
+impl ByEngine {
+    /// Nothing, whatever the engine.
+    pub const NONE: Self = Self { trtllm: 0.0, vllm: 0.0, sglang: 0.0, lmdeploy: 0.0 };
+}

@@ -1,0 +1,333 @@
+//! What a prepared deployment serves: a closed loop of users, full load, a fixed batch, a rate, a burst, a target.
+
+use serde::Serialize;
+
+use super::Limit;
+use super::perf::{Perf, PerfStep};
+use super::roofline::within;
+
+/// Lengths of the calls, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lengths {
+    /// Prompt tokens to prefill, prefix-cache hits removed.
+    pub prompt: f64,
+    /// The whole prompt, hits included: what the KV holds; >= `prompt`.
+    pub context: f64,
+    /// Tokens generated; >= 1.
+    pub output: f64,
+}
+
+impl Lengths {
+    /// Without prefix hits.
+    #[must_use]
+    pub fn new(prompt: f64, output: f64) -> Self {
+        Self { prompt, context: prompt, output }
+    }
+
+    fn bounded(self) -> Self {
+        let prompt = within(self.prompt, 0.0);
+        Self { prompt, context: within(self.context, prompt), output: within(self.output, 1.0) }
+    }
+
+    /// Mean context of a sequence that decodes.
+    fn decoding(&self) -> f64 {
+        self.context + 0.5 * self.output
+    }
+
+    /// Tokens that each prefilled token looks back on, in the mean.
+    fn looked_back(&self) -> f64 {
+        (self.context - 0.5 * self.prompt).max(0.5 * self.prompt)
+    }
+}
+
+/// What one replica serves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Served {
+    /// Tokens generated per second.
+    pub output_tokens_per_sec: f64,
+    /// Calls per second.
+    pub calls_per_sec: f64,
+    /// Mean time to first token, in seconds.
+    pub ttft_secs: f64,
+    /// Time per output token, in seconds.
+    pub tpot_secs: f64,
+    /// Sequences that run at once, in the mean.
+    pub running: f64,
+    /// Most sequences that memory and engine allow.
+    pub running_max: f64,
+    /// A decode step at that batch, by part.
+    pub step: PerfStep,
+    /// What keeps it from more.
+    pub limited_by: Limit,
+}
+
+/// Rounds in which running sequences and latency agree; each takes the error down several times.
+const ROUNDS: usize = 6;
+
+/// Halvings of the search for the batch that keeps a target.
+const HALVINGS: usize = 16;
+
+/// Part of the target that the mean time per output token may take, so that its percentile keeps it.
+const TARGET_SHARE: f64 = 0.9;
+
+/// Times of a batch.
+struct Times {
+    /// A decode step.
+    step_secs: f64,
+    /// What one prompt adds to a step.
+    prompt_secs: f64,
+    tpot_secs: f64,
+}
+
+impl Perf {
+    /// Most sequences at once: by memory, by engine.
+    #[must_use]
+    pub fn running_max(&self, lengths: &Lengths) -> (f64, Limit) {
+        let held = lengths.context + lengths.output * self.constants.output_reserved;
+        let by_memory = self.memory.sequences(held);
+        if by_memory < self.sequences_max {
+            (by_memory, Limit::Memory)
+        } else {
+            (self.sequences_max, Limit::MaxSequences)
+        }
+    }
+
+    fn times(&self, running: f64, lengths: &Lengths) -> Times {
+        let context = lengths.decoding();
+        let step_secs = self.decode_secs(running, context);
+        let with_prompt = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
+        let prompt_secs = (with_prompt - self.step(running, context, 0.0, 0.0).total()).max(0.0);
+        let prompts_per_step = running / lengths.output;
+        let tpot_secs =
+            step_secs / self.yielded + self.constants.interference * prompts_per_step * prompt_secs;
+        Times { step_secs, prompt_secs, tpot_secs }
+    }
+
+    /// Time to prefill one prompt on an idle replica, in seconds.
+    #[must_use]
+    pub fn prefill_secs(&self, lengths: &Lengths) -> f64 {
+        let lengths = lengths.bounded();
+        self.step(0.0, 0.0, lengths.prompt.max(1.0), lengths.looked_back()).total()
+    }
+
+    /// A closed loop: so many users, each sends its next call when the last one is answered.
+    ///
+    /// `running = users × O t / (TTFT + O t)`; TPOT is the decode step plus the prompts that come in meanwhile; TTFT
+    /// is a fixed part, the own prefill, half a step, and the prompts of the wave that starts with it. Beyond what
+    /// memory and engine hold, calls wait and `TTFT = users / rate - O t`.
+    ///
+    /// - Returns finite numbers; throughput never falls and TPOT never falls as users are added, up to the limit.
+    #[must_use]
+    pub fn at_concurrency(&self, users: f64, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let users = within(users, 1e-3);
+        let (running_max, limit) = self.running_max(&lengths);
+        if running_max < 1.0 {
+            return self.nothing(&lengths, running_max);
+        }
+        let batch = users.min(running_max);
+        let c = &self.constants;
+        let mut running = batch;
+        let mut times = self.times(running, &lengths);
+        let mut ttft = 0.0;
+        for _ in 0..ROUNDS {
+            times = self.times(running, &lengths);
+            ttft = self.ttft_fixed
+                + c.ttft_prefill * times.prompt_secs
+                + 0.5 * times.tpot_secs
+                + c.ttft_wave * (batch - 1.0).max(0.0) * times.prompt_secs;
+            let decoding = lengths.output * times.tpot_secs;
+            running = batch * decoding / (ttft + decoding);
+        }
+        if users > running_max {
+            let calls =
+                running_max / (lengths.output * self.times(running_max, &lengths).tpot_secs).max(1e-12);
+            let mut served = self.served(running_max, running_max, &lengths, calls, limit);
+            served.ttft_secs = (users / calls - lengths.output * served.tpot_secs).max(ttft);
+            return served;
+        }
+        let calls = users / (ttft + times.tpot_secs * (lengths.output - 1.0)).max(1e-12);
+        let mut served = self.served(running, running_max, &lengths, calls, limit);
+        served.tpot_secs = times.tpot_secs;
+        served.ttft_secs = ttft;
+        served
+    }
+
+    /// Full load: requests never run out, the batch is what memory and engine hold.
+    #[must_use]
+    pub fn at_full_load(&self, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let (running, limit) = self.running_max(&lengths);
+        if running < 1.0 {
+            return self.nothing(&lengths, running);
+        }
+        let calls = running / (lengths.output * self.times(running, &lengths).tpot_secs).max(1e-12);
+        self.served(running, running, &lengths, calls, limit)
+    }
+
+    /// A batch that starts and ends together.
+    #[must_use]
+    pub fn in_fixed_batch(&self, batch: f64, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let batch = within(batch, 1e-3);
+        let (running_max, limit) = self.running_max(&lengths);
+        let prefill = self.step(0.0, 0.0, (batch * lengths.prompt).max(1.0), lengths.looked_back()).total();
+        let step = self.decode_secs(batch, lengths.decoding()) / self.yielded;
+        let calls = batch / (prefill + lengths.output * step).max(1e-12);
+        let mut served = self.served(batch, running_max, &lengths, calls, limit);
+        served.tpot_secs = step;
+        served.ttft_secs = prefill;
+        served
+    }
+
+    /// Calls that arrive at a rate of their own, `requests` of them where that is known.
+    ///
+    /// Below capacity the output is the rate times the length; above it the replica is full and calls queue.
+    #[must_use]
+    pub fn at_rate(&self, calls_per_sec: f64, requests: Option<f64>, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let full = self.at_full_load(&lengths);
+        let rate = within(calls_per_sec, 0.0);
+        if full.running < 1.0 || rate >= full.calls_per_sec {
+            return requests.map_or(full, |requests| self.in_burst(requests, &lengths));
+        }
+        let mut running = 1.0_f64.min(full.running);
+        let mut times = self.times(running, &lengths);
+        for _ in 0..2 * ROUNDS {
+            times = self.times(running, &lengths);
+            running = (rate * lengths.output * times.tpot_secs).clamp(0.01, full.running);
+        }
+        let c = &self.constants;
+        let busy = (rate * times.prompt_secs).min(0.99);
+        let wait = 0.5 * busy * times.prompt_secs / (1.0 - busy);
+        let ttft = self.ttft_fixed + c.ttft_prefill * times.prompt_secs + 0.5 * times.tpot_secs + wait;
+        // A finite run ends when its last call does.
+        let stretch = requests.map_or(1.0, |n| {
+            let arriving = n / rate.max(1e-12);
+            arriving / (arriving + ttft + lengths.output * times.tpot_secs)
+        });
+        let mut served = self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by);
+        served.tpot_secs = times.tpot_secs;
+        served.ttft_secs = ttft;
+        served
+    }
+
+    /// So many requests at once, until the last is answered.
+    #[must_use]
+    pub fn in_burst(&self, requests: f64, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let requests = within(requests, 1.0);
+        let (running_max, limit) = self.running_max(&lengths);
+        if running_max < 1.0 {
+            return self.nothing(&lengths, running_max);
+        }
+        let batch = running_max.min(requests);
+        let times = self.times(batch, &lengths);
+        let calls = batch / (lengths.output * times.tpot_secs).max(1e-12) * requests
+            / (requests + self.constants.burst_tail * batch);
+        let mut served = self.served(batch, running_max, &lengths, calls, limit);
+        served.tpot_secs = times.tpot_secs;
+        served.ttft_secs =
+            (requests - batch).max(0.0) / 2.0 / calls.max(1e-12) + batch * times.prompt_secs / 2.0;
+        served
+    }
+
+    /// The most that keeps a time per output token.
+    #[must_use]
+    pub fn within_tpot(&self, target_secs: f64, lengths: &Lengths) -> Served {
+        let lengths = lengths.bounded();
+        let full = self.at_full_load(&lengths);
+        let allowed = target_secs * TARGET_SHARE;
+        let share = self.constants.under_target;
+        let scaled = |mut served: Served| {
+            served.calls_per_sec *= share;
+            served.output_tokens_per_sec *= share;
+            served
+        };
+        if full.running < 1.0 || full.tpot_secs <= allowed {
+            return scaled(full);
+        }
+        let (mut low, mut high) = (1.0, full.running);
+        for _ in 0..HALVINGS {
+            let middle = f64::sqrt(low * high);
+            if self.times(middle, &lengths).tpot_secs <= allowed { low = middle } else { high = middle }
+        }
+        let tpot = self.times(low, &lengths).tpot_secs;
+        let limit = if tpot > allowed { Limit::TargetUnreachable } else { Limit::TpotTarget };
+        let calls = low / (lengths.output * tpot).max(1e-12);
+        scaled(self.served(low, full.running_max, &lengths, calls, limit))
+    }
+
+    /// Prefill on `prefill_replicas` of this deployment, decoding on `decode_replicas` of `decode`, so many users.
+    ///
+    /// Prompts do not delay decoding; the KV of each prompt crosses a link of `link_bytes_per_s` once. Rates are those
+    /// of all replicas together.
+    #[must_use]
+    pub fn disaggregated(
+        &self,
+        prefill_replicas: f64,
+        decode: &Self,
+        decode_replicas: f64,
+        users: f64,
+        link_bytes_per_s: f64,
+        lengths: &Lengths,
+    ) -> Served {
+        let lengths = lengths.bounded();
+        let prefill = self.prefill_secs(&lengths);
+        let transfer = (self.memory.kv_bytes_per_token * lengths.context
+            + self.memory.kv_bytes_per_token_window * lengths.context.min(self.memory.window))
+            / within(link_bytes_per_s, 1.0);
+        let prefill_rate = within(prefill_replicas, 1e-3) / prefill.max(1e-12);
+        let (running_max, limit) = decode.running_max(&lengths);
+        let decoders = within(decode_replicas, 1e-3);
+        let mut running = users.min(running_max * decoders).max(1e-3);
+        let (mut step, mut ttft, mut calls) = (0.0, 0.0, 0.0);
+        for _ in 0..4 * ROUNDS {
+            step = decode.decode_secs(running / decoders, lengths.decoding()) / decode.yielded;
+            ttft = self.ttft_fixed + prefill + transfer + 0.5 * step;
+            calls = (users / (ttft + lengths.output * step)).min(prefill_rate);
+            let wished = (calls * lengths.output * step).min(running_max * decoders);
+            running = 0.5 * (running + wished.max(1e-3));
+        }
+        let decode_rate = running_max * decoders / (lengths.output * step).max(1e-12);
+        let calls = calls.min(decode_rate);
+        let mut served = decode.served(running / decoders, running_max, &lengths, calls, limit);
+        served.running = running;
+        served.tpot_secs = step;
+        served.ttft_secs = (users / calls.max(1e-12) - lengths.output * step).max(ttft);
+        served
+    }
+
+    fn served(
+        &self,
+        running: f64,
+        running_max: f64,
+        lengths: &Lengths,
+        calls_per_sec: f64,
+        limited_by: Limit,
+    ) -> Served {
+        let times = self.times(running, lengths);
+        Served {
+            output_tokens_per_sec: calls_per_sec * lengths.output,
+            calls_per_sec,
+            ttft_secs: self.ttft_fixed
+                + self.constants.ttft_prefill * times.prompt_secs
+                + 0.5 * times.step_secs,
+            tpot_secs: times.tpot_secs,
+            running,
+            running_max,
+            step: self.step(running, lengths.decoding(), 0.0, 0.0),
+            limited_by,
+        }
+    }
+
+    fn nothing(&self, lengths: &Lengths, running_max: f64) -> Served {
+        Served {
+            output_tokens_per_sec: 0.0,
+            calls_per_sec: 0.0,
+            running: 0.0,
+            limited_by: Limit::Memory,
+            ..self.served(1.0, running_max, lengths, 0.0, Limit::Memory)
+        }
+    }
+}
