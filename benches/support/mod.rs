@@ -132,6 +132,8 @@ fn gpus(scaling: Scaling) -> Endpoint<Estimate> {
         own.storage_gb = Fixed(300.0);
         own.storage_usd_per_gb_month = Fixed(0.08);
         let mut deployment = Deployment::new("llama-3.3-70b", "h100-sxm-80gb", 4);
+        // The reference computes with stated efficiencies.
+        deployment.engine = None;
         deployment.weights = Precision::Fp8;
         deployment.kv_cache = Precision::Bf16;
         deployment.memory_share = Fixed(0.9);

@@ -8,7 +8,7 @@
 use crate::cache::{HitRate, Popularity};
 use crate::routing::{Plan, Router, Serves};
 use crate::scenario::{EndpointFacts, Scenario, ScenarioOf};
-use crate::serving::{self, FleetWeek, Memory, ServingError, Shape, Steady};
+use crate::serving::{FleetWeek, Memory, ServingError, Shape, Speed, Steady};
 use crate::unit::{DAYS_PER_MONTH, HOURS_PER_MONTH};
 use crate::workload::Demand;
 
@@ -302,20 +302,20 @@ fn prepare_plan(situation: &Situation<'_>, world: &mut PlanWorld) {
         else {
             continue;
         };
-        let memory = serving::memory(&own_facts.model, &own_facts.gpu, &own.deployment);
+        let speed = Speed::prepare(&own_facts.model, &own_facts.gpu, &own.deployment);
         for (slot, route) in facts.routes.iter().enumerate() {
             let cell = &mut world.cells[slot * endpoints + position];
             if !is_reached(&route.tiers, position) {
                 continue;
             }
-            cell.steady = memory.as_ref().ok().map(|memory| {
+            cell.steady = speed.as_ref().ok().map(|speed| {
                 let shape = shape(situation, slot, position);
-                serving::steady(&own_facts.model, &own_facts.gpu, memory, &own.deployment, &shape)
+                speed.steady(&own_facts.model, &own_facts.gpu, &own.deployment, &shape)
             });
             cell.replica_secs_per_call =
                 cell.steady.as_ref().map_or(f64::INFINITY, |steady| 1.0 / steady.calls_per_sec);
         }
-        world.memory[position] = Some(memory);
+        world.memory[position] = Some(speed.map(|speed| *speed.memory()));
     }
 }
 

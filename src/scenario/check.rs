@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::pricing::{Api, CapacityTerms};
 use crate::routing::{Endpoint, Plan, Router, Serves};
-use crate::serving::Scaling;
+use crate::serving::{Engine, Scaling};
 use crate::stats::estimate::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::HOURS_PER_WEEK;
@@ -261,6 +261,13 @@ fn check_endpoint(endpoint: &Endpoint<Estimate>, path: &str, catalog: &Catalog, 
                     format!("{path}.serves.deployment.gpu"),
                     unknown.to_string(),
                     "choose a GPU from the catalogue, or add it to your overlay",
+                );
+            }
+            if deployment.engine == Some(Engine::LlamaCpp) {
+                found.error(
+                    format!("{path}.serves.deployment.engine"),
+                    "llama.cpp is calibrated for one stream on one machine, not for a fleet that serves many",
+                    "write Vllm, Sglang, TrtLlm or LmDeploy, or None to state efficiencies",
                 );
             }
             for (name, count) in [

@@ -8,7 +8,7 @@ use crate::pricing::{Api, CapacityTerms, CostItem, Owned, PlanCosts, ReservedTer
 use crate::routing::{
     Cascade, CascadeStep, Endpoint, Overflow, Plan, RouteShare, Router, SelfHosted, Serves, Split,
 };
-use crate::serving::{Deployment, Efficiency, Fleet, Precision, Scaling};
+use crate::serving::{Calibration, Deployment, Efficiency, Engine, Fleet, Precision, Scaling};
 use crate::stats::estimate::Estimate::{self, Fixed};
 use crate::workload::{
     Agent, Constraints, Conversation, Count, CountKind, EarlyStop, Growth, Length, LengthSpread, Profile,
@@ -266,7 +266,8 @@ impl Api<Estimate> {
 }
 
 impl Deployment<Estimate> {
-    /// 8-bit weights, up to 256 sequences, as many replicas as the peak needs with 30 % headroom and one to spare.
+    /// 8-bit weights under vLLM, up to 256 sequences, as many replicas as the peak needs with 30 % headroom and one to
+    /// spare. The capacity strays as much as the calibrated model was off on rows that it had not seen.
     #[must_use]
     pub fn new(model: &str, gpu: &str, gpus_per_replica: u32) -> Self {
         Self {
@@ -277,13 +278,14 @@ impl Deployment<Estimate> {
             kv_cache: Precision::Fp8,
             memory_share: fixed("memory_share"),
             max_sequences: 256,
+            engine: Some(Engine::Vllm),
             efficiency: Efficiency {
                 prefill_mfu: fixed("efficiency.prefill_mfu"),
                 decode_mbu: fixed("efficiency.decode_mbu"),
                 step_overhead_secs: fixed("efficiency.step_overhead_secs"),
                 all_reduce_secs: fixed("efficiency.all_reduce_secs"),
             },
-            capacity_factor: fixed("capacity_factor"),
+            capacity_factor: Estimate::LogNormal { median: 1.0, p95: Calibration::shipped().residual_p95() },
             speculative: None,
             fleet: Fleet { scaling: Scaling::Peak, headroom: fixed("fleet.headroom"), spare_replicas: 1 },
         }

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::stats::{Z95, normal_quantile};
+
 /// Constants, their fit and their errors. Ships as `presets/calibration.ron`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +240,16 @@ impl Calibration {
         })
     }
 
+    /// The 95th percentile of published over predicted throughput at known concurrency, on rows that the fit had not
+    /// seen: what a cost model has to draw. Log-normal, from the smallest share of rows within 30 %; >= 1.
+    #[must_use]
+    pub fn residual_p95(&self) -> f64 {
+        let known = self.held_out.iter().filter(|row| row.regime == "known concurrency");
+        let within = known.map(|row| row.within_30).fold(1.0, f64::min).clamp(0.01, 0.99);
+        let sigma = 1.3_f64.ln() / normal_quantile(0.5 * (1.0 + within));
+        (Z95 * sigma).exp()
+    }
+
     /// The text of the file.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -298,4 +310,20 @@ impl ServingConstants {
 impl ByEngine {
     /// Nothing, whatever the engine.
     pub const NONE: Self = Self { trtllm: 0.0, vllm: 0.0, sglang: 0.0, lmdeploy: 0.0 };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_residual_that_keeps_68_percent_within_30_percent_is_one_sigma_wide() {
+        let mut calibration = Calibration::shipped().clone();
+        for row in &mut calibration.held_out {
+            row.within_30 = 0.682_689_492;
+        }
+        // exp(1.645 ln 1.3).
+        assert!((calibration.residual_p95() - 1.5396).abs() < 1e-3, "{}", calibration.residual_p95());
+        assert!((1.2..1.5).contains(&Calibration::shipped().residual_p95()));
+    }
 }

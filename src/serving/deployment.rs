@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Engine;
 use crate::{plain, quantified};
 
 quantified! {
@@ -21,7 +22,10 @@ quantified! {
         pub memory_share: Q,
         /// Most sequences that run at once on a replica; >= 1.
         pub max_sequences: u32,
-        /// How much of the data sheet is reached.
+        /// Engine whose published measurements the speed is calibrated to; without one the efficiencies below are used.
+        #[serde(default)]
+        pub engine: Option<Engine>,
+        /// How much of the data sheet is reached; used where no engine is named.
         pub efficiency: Efficiency<Q>,
         /// Factor on the predicted throughput: the residual of the serving model, 1 is none; > 0.
         pub capacity_factor: Q,
@@ -99,4 +103,4 @@ pub enum Precision {
     Fp4,
 }
 
-plain!(Scaling, Precision);
+plain!(Engine, Scaling, Precision);

@@ -1,6 +1,6 @@
 //! What the serving maths needs of a model and a GPU, prepared once and read by every trial.
 
-use super::Precision;
+use super::{Precision, WeightFormat};
 
 /// Architecture of a model in the numbers that memory and time depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +131,16 @@ pub enum Make {
 pub const PCIE_BYTES_PER_S: f64 = 31.5e9;
 
 impl ModelFacts {
+    /// The format that a precision stands for: 4 bit floating point is that of the published checkpoint.
+    #[must_use]
+    pub fn weight_format(&self, precision: Precision) -> WeightFormat {
+        let mxfp4 = |p: PublishedWeights| p.format == Precision::Fp4 && p.rest == Precision::Bf16;
+        match precision {
+            Precision::Fp4 if self.published.is_some_and(mxfp4) => WeightFormat::Mxfp4,
+            other => other.into(),
+        }
+    }
+
     /// A plain decoder: dense, grouped queries, all layers alike, embeddings not tied.
     ///
     /// - `vocab`: size of the vocabulary; the look-up table of `vocab * hidden` weights is not streamed.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Deployment, GpuFacts, ModelFacts};
+use super::{Deployment, GpuFacts, ModelFacts, PerfError};
 use crate::unit::Bytes;
 
 /// Memory of one replica, in bytes over all its GPUs.
@@ -47,6 +47,9 @@ pub enum ServingError {
         /// GPUs of a replica.
         gpus: u32,
     },
+    /// The calibrated model refuses it for another reason.
+    #[error(transparent)]
+    Refused(PerfError),
 }
 
 impl ServingError {
@@ -55,7 +58,7 @@ impl ServingError {
     pub fn sizes(&self) -> Option<(f64, f64)> {
         match self {
             Self::DoesNotFit { need, have } => Some((need.get(), have.get())),
-            Self::TensorParallel { .. } => None,
+            Self::TensorParallel { .. } | Self::Refused(_) => None,
         }
     }
 }

@@ -19,6 +19,7 @@ mod memory;
 mod perf;
 mod regimes;
 mod roofline;
+mod speed;
 mod steady;
 mod weeks;
 
@@ -43,5 +44,6 @@ pub use roofline::{
     NARROW_STREAM_SHARE, StepCost, decode_step_cost, decode_step_secs, experts_touched, prefill_cost,
     prefill_secs,
 };
+pub use speed::Speed;
 pub use steady::{Limit, Shape, Steady, accepted_tokens, steady};
 pub use weeks::{WeekShape, Weeks};

@@ -17,6 +17,7 @@ use super::calibration::{ByEngine, Calibration, ServingConstants};
 use super::engine::Engine;
 use super::facts::{GpuFacts, Make, ModelFacts};
 use super::format::{WeightFormat, Width};
+use super::knee::{Knee, smooth_max_of};
 use super::memory::STEP_TOKENS;
 use super::roofline::within;
 use super::{Precision, accepted_tokens};
@@ -220,6 +221,7 @@ pub struct Perf {
     step_fixed: f64,
     per_sequence: f64,
     knee: f64,
+    table: Option<&'static Knee>,
     data_parallel: f64,
     pipeline: f64,
     drafted: f64,
@@ -449,6 +451,7 @@ impl Perf {
             step_fixed: of(&c.step_secs, setup.engine) * maturity,
             per_sequence: sequence_secs * maturity,
             knee: c.knee,
+            table: Knee::shipped(c.knee),
             data_parallel: dp,
             pipeline: f64::from(setup.pipeline_parallel),
             drafted: setup.draft.map_or(0.0, |d| d.tokens.clamp(0.0, 64.0)),
@@ -461,13 +464,13 @@ impl Perf {
         })
     }
 
-    /// `(a^p + b^p)^(1/p)`.
+    /// The smooth maximum of memory and compute.
+    #[inline]
     fn meet(&self, a: f64, b: f64) -> f64 {
-        let (high, low) = if a > b { (a, b) } else { (b, a) };
-        if low <= 0.0 || high <= 0.0 {
-            return high.max(0.0);
+        match self.table {
+            Some(table) => table.smooth_max(a, b),
+            None => smooth_max_of(self.knee, a, b),
         }
-        high * (1.0 + (low / high).powf(self.knee)).powf(1.0 / self.knee)
     }
 
     /// One step of the replica.
@@ -523,7 +526,12 @@ impl Perf {
 
     /// A step that only decodes, drafting included, in seconds.
     pub(super) fn decode_secs(&self, sequences: f64, context: f64) -> f64 {
-        self.step(sequences, context, 0.0, 0.0).total() * (1.0 + self.draft_cost)
+        self.step(sequences, context, 0.0, 0.0).total() * self.drafting()
+    }
+
+    /// Factor on a step that drafts.
+    pub(super) fn drafting(&self) -> f64 {
+        1.0 + self.draft_cost
     }
 }
 

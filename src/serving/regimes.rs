@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::Limit;
 use super::perf::{Perf, PerfStep};
+use super::roofline::StepCost;
 use super::roofline::within;
+use super::steady::largest_batch;
+use super::{Limit, Shape, Steady};
 
 /// Lengths of the calls, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,9 +96,10 @@ impl Perf {
 
     fn times(&self, running: f64, lengths: &Lengths) -> Times {
         let context = lengths.decoding();
-        let step_secs = self.decode_secs(running, context);
+        let alone = self.step(running, context, 0.0, 0.0).total();
+        let step_secs = alone * self.drafting();
         let with_prompt = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
-        let prompt_secs = (with_prompt - self.step(running, context, 0.0, 0.0).total()).max(0.0);
+        let prompt_secs = (with_prompt - alone).max(0.0);
         let prompts_per_step = running / lengths.output;
         let tpot_secs =
             step_secs / self.yielded + self.constants.interference * prompts_per_step * prompt_secs;
@@ -256,6 +259,47 @@ impl Perf {
         let limit = if tpot > allowed { Limit::TargetUnreachable } else { Limit::TpotTarget };
         let calls = low / (lengths.output * tpot).max(1e-12);
         scaled(self.served(low, full.running_max, &lengths, calls, limit))
+    }
+
+    /// What a replica sustains for a cost model: the largest batch whose time per output token keeps the target, with
+    /// prompts of the same mean length coming in as fast as answers leave. `factor` multiplies the rates.
+    #[must_use]
+    pub fn steady(&self, shape: &Shape, factor: f64) -> Steady {
+        let lengths = Lengths {
+            prompt: shape.prompt_tokens,
+            context: shape.context_tokens,
+            output: shape.output_tokens,
+        }
+        .bounded();
+        let (batch_max, limit) = self.running_max(&lengths);
+        let target = within(shape.tpot_target_secs, 0.0) * TARGET_SHARE;
+        let (batch, tpot_secs, limited_by) = if batch_max < 1.0 {
+            (0.0, self.times(1.0, &lengths).tpot_secs, Limit::Memory)
+        } else {
+            let (batch, tpot, missed) =
+                largest_batch(|batch| self.times(batch, &lengths).tpot_secs, batch_max, target);
+            (batch, tpot, missed.unwrap_or(limit))
+        };
+        let calls_per_sec = batch / (lengths.output * tpot_secs).max(1e-12) * within(factor, 0.0);
+        let step = self.step(batch.max(1.0), lengths.decoding(), 0.0, 0.0);
+        Steady {
+            calls_per_sec,
+            batch,
+            batch_max,
+            prefill_secs: self.constants.ttft_prefill * self.prefill_secs(&lengths) + self.ttft_fixed,
+            tpot_secs,
+            output_tokens_per_sec: calls_per_sec * lengths.output,
+            prompt_tokens_per_sec: calls_per_sec * lengths.prompt,
+            step: StepCost {
+                dense_secs: step.dense_secs + step.activation_secs,
+                expert_secs: step.expert_secs,
+                attention_secs: step.attention_secs,
+                collective_secs: step.collective_secs,
+                overhead_secs: step.overhead_secs,
+                ..StepCost::default()
+            },
+            limited_by,
+        }
     }
 
     /// Prefill on `prefill_replicas` of this deployment, decoding on `decode_replicas` of `decode`, so many users.

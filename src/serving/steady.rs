@@ -182,7 +182,8 @@ pub fn steady(
             limited_by: Limit::Memory,
         };
     }
-    let (batch, tpot_secs, on_target) = largest_batch(&mix, batch_max, within(shape.tpot_target_secs, 0.0));
+    let (batch, tpot_secs, on_target) =
+        largest_batch(|batch| mix.tpot(batch), batch_max, within(shape.tpot_target_secs, 0.0));
     let step = mix.step(batch, batch);
     let limited_by = match on_target {
         Some(limit) => limit,
@@ -207,12 +208,16 @@ pub fn steady(
 
 /// The largest batch in `1..=max` whose time per output token keeps the target, that time, and the limit if it is
 /// the target. The time rises with the batch: regula falsi (Illinois), safe and few evaluations.
-fn largest_batch(mix: &Mix, max: f64, target: f64) -> (f64, f64, Option<Limit>) {
-    let at_max = mix.tpot(max);
+pub(super) fn largest_batch(
+    tpot_at: impl Fn(f64) -> f64,
+    max: f64,
+    target: f64,
+) -> (f64, f64, Option<Limit>) {
+    let at_max = tpot_at(max);
     if at_max <= target {
         return (max, at_max, None);
     }
-    let at_one = mix.tpot(1.0);
+    let at_one = tpot_at(1.0);
     if at_one > target {
         return (1.0, at_one, Some(Limit::TargetUnreachable));
     }
@@ -222,7 +227,7 @@ fn largest_batch(mix: &Mix, max: f64, target: f64) -> (f64, f64, Option<Limit>) 
     let mut last_side = 0;
     for _ in 0..SEARCH_STEPS {
         let middle = (low * high_error - high * low_error) / (high_error - low_error);
-        let tpot = mix.tpot(middle);
+        let tpot = tpot_at(middle);
         let error = tpot - target;
         if error <= 0.0 {
             (low, low_error, low_tpot) = (middle, error, tpot);

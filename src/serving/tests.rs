@@ -63,7 +63,7 @@ fn h100() -> GpuFacts {
     gpu(80e9, 3.35e12, 989.5e12)
 }
 
-fn deployment(gpus: u32) -> Deployment<f64> {
+pub(super) fn deployment(gpus: u32) -> Deployment<f64> {
     Deployment {
         model: String::new(),
         gpu: String::new(),
@@ -72,6 +72,7 @@ fn deployment(gpus: u32) -> Deployment<f64> {
         kv_cache: Precision::Bf16,
         memory_share: 0.9,
         max_sequences: 256,
+        engine: None,
         efficiency: Efficiency {
             prefill_mfu: 0.6,
             decode_mbu: 0.8,
