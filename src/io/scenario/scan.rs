@@ -292,7 +292,7 @@ pub(super) fn scan(text: &str) -> Result<Option<SchemaText>, Located> {
 fn open_text(text: &str) -> Option<Located> {
     let mut tokens = Tokens::new(text);
     let mut suspect = None;
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         if token.kind == Kind::Text && suspect.is_none() {
             let inside = text.get(token.start..token.end).unwrap_or_default();
             suspect = inside.lines().skip(1).any(is_a_field).then_some(token.start);
