@@ -378,6 +378,49 @@ fn a_fitted_trace_ends_in_a_decision() {
 }
 
 #[test]
+fn results_are_shown_in_the_currency_of_the_scenario_and_stay_dollars_in_json() {
+    let folder = folder();
+    let at = folder.path();
+    let with = |currency: &str| {
+        let changes = format!("currency: ({currency}),\n        seed: 1,");
+        changed(at, "seed: 1,", &changes).display().to_string()
+    };
+    let euro = with("code: \"EUR\", per_usd: 0.5, as_of: \"2026-11-20\"");
+    let estimate = |file: &str| json(at, &["estimate", file, "--json"]);
+    let (dollars, euros) = (estimate(EXAMPLE), estimate(&euro));
+    assert_eq!(euros["result"]["plans"], dollars["result"]["plans"], "amounts stay in US dollars");
+    assert_eq!(euros["result"]["header"]["money"], "USD");
+    assert_eq!(euros["result"]["header"]["shown_in"]["code"], "EUR");
+    assert_eq!(dollars["result"]["header"]["shown_in"], Value::Null);
+    assert!(euros["verdict"]["headline"].as_str().is_some_and(|it| it.contains('€') && !it.contains('$')));
+    for question in ["estimate", "break-even", "sensitivity"] {
+        assert!(done(at, &[question, &euro]).contains('€'), "{question}");
+    }
+    let decision = done(at, &["decide", &euro, "--set", "settings.trials=256"]);
+    assert!(decision.contains("Results in EUR at 0.5 for a US dollar (2026-11-20)"), "{decision}");
+    assert!(!decision.contains('$'), "{decision}");
+    let franc = with("code: \"CHF\", per_usd: 0.8, as_of: \"2026-11-20\"");
+    assert!(done(at, &["estimate", &franc]).contains("CHF "));
+    for (currency, words) in [
+        ("code: \"Euro\", per_usd: 0.9, as_of: \"2026-11-20\"", &["currency.code", "Euro", "EUR"][..]),
+        ("code: \"USD\", per_usd: 1.0, as_of: \"2026-11-20\"", &["currency.code", "leave the currency out"]),
+        ("code: \"EUR\", per_usd: 0.0, as_of: \"2026-11-20\"", &["currency.per_usd", "found 0", "0.92 EUR"]),
+        ("code: \"EUR\", per_usd: -0.9, as_of: \"2026-11-20\"", &["currency.per_usd", "-0.9"]),
+        ("code: \"EUR\", per_usd: 0.9, as_of: \"today\"", &["currency.as_of", "today", "2026-11-20"]),
+        ("code: \"EUR\", per_usd: 0.9", &["\"as_of\" is missing"]),
+        ("code: \"EUR\", rate: 0.9, as_of: \"2026-11-20\"", &["\"rate\" is not known"]),
+        (
+            "code: \"EUR\", symbol: \"12\", per_usd: 0.9, as_of: \"2026-11-20\"",
+            &["currency.symbol", "digits"],
+        ),
+    ] {
+        refused(at, &["check", &with(currency)], words);
+    }
+    let old = with("code: \"EUR\", per_usd: 0.9, as_of: \"2025-01-01\"");
+    assert!(done(at, &["check", &old]).contains("look the rate up again"));
+}
+
+#[test]
 fn a_fit_can_be_the_table_of_what_was_observed() {
     let folder = folder();
     let at = folder.path();

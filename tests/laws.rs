@@ -8,6 +8,7 @@ use breakeven::routing::{Endpoint, Overflow, Plan, Router, Serves, Split};
 use breakeven::scenario::{Scenario, ScenarioDraft};
 use breakeven::serving::Scaling;
 use breakeven::stats::Estimate::{self, Fixed};
+use breakeven::stats::quantities::Table;
 use breakeven::unit::{DAYS_PER_MONTH, HOURS_PER_MONTH};
 use breakeven::workload::{Growth, Length, LengthSpread, Profile, UseCase};
 
@@ -421,9 +422,16 @@ fn a_plan_that_growth_will_overload_has_its_limit_below_todays_volume() {
         let found = answer.limits.iter().find(|limit| limit.plan == 0).map(|limit| limit.tokens_per_day);
         found.expect("a limit")
     };
+    let flat = limit(Growth::Flat);
+    let ratio_is = |growth: Growth<Estimate>, expected: f64| {
+        let ratio = flat / limit(growth);
+        assert!((ratio / expected - 1.0).abs() < 1e-5, "{ratio}, expected {expected}");
+    };
     // After 11 months of 20 points each the last month has 3.2 times the first one's volume.
-    let ratio = limit(Growth::Flat) / limit(Growth::Linear(Fixed(0.2)));
-    assert!((ratio - 3.2).abs() < 1e-6, "{ratio}");
+    ratio_is(Growth::Linear(Fixed(0.2)), 3.2);
+    // A peak in the middle counts, and what shrinks is busiest at first.
+    ratio_is(Growth::Table(Table(vec![1.0, 1.5, 4.0, 0.5])), 4.0);
+    ratio_is(Growth::Compound(Fixed(-0.1)), 1.0);
 }
 
 /// A provider that starts after 0.9 s and writes 100 tokens a second, behind an exact and a semantic cache.

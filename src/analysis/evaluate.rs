@@ -61,6 +61,8 @@ pub(super) fn header(scenario: &Scenario, draws: u32) -> Header {
         catalog: scenario.catalog_hash().to_owned(),
         seed: scenario.draft().settings.seed,
         draws,
+        money: "USD",
+        shown_in: scenario.draft().settings.currency.clone(),
     }
 }
 

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::pricing::Bill;
+use crate::scenario::Currency;
 pub use crate::stats::severity::Severity;
 
 /// What a result was computed from: same header, same bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Header {
     /// Version of the program.
     pub program: String,
@@ -20,6 +21,10 @@ pub struct Header {
     pub seed: u64,
     /// Number of draws; 0 for a closed-form answer.
     pub draws: u32,
+    /// The currency of every amount of a result: always `USD`.
+    pub money: &'static str,
+    /// The currency in which text shows them, with its rate, where it is another one.
+    pub shown_in: Option<Currency>,
 }
 
 /// The closed-form answer at the point values (means) of every quantity.

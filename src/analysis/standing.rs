@@ -5,7 +5,7 @@
 //! answer: the growth of the months that follow counts.
 
 use crate::routing::{Router, Serves};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, UseCaseFacts};
 use crate::serving::Scaling;
 
 use super::evaluate::evaluate;
@@ -14,8 +14,8 @@ use super::findings;
 use super::month::Total;
 use super::results::Limit;
 
-/// Bisection steps for a limit: the range of volumes over 2³⁰ is far below a token a day.
-const BISECTIONS: u32 = 30;
+/// Bisection steps for a limit: seven decades of volume over 2²⁶ are a four-millionth of it.
+const BISECTIONS: u32 = 26;
 
 /// How far above its limit a plan is asked what goes wrong: at the limit itself it is a rounding error.
 const REASON_AT: f64 = 1.1;
@@ -29,6 +29,8 @@ pub(super) struct Standing<'a> {
     stands_today: Vec<bool>,
     /// Whether the volume can change that.
     depends: Vec<bool>,
+    /// The months of which one is the busiest for any endpoint.
+    busiest: Vec<usize>,
 }
 
 impl<'a> Standing<'a> {
@@ -37,11 +39,14 @@ impl<'a> Standing<'a> {
         let contenders = findings::contenders(&outcomes);
         let none_stands = !outcomes.iter().any(findings::is_answer);
         let plans = 0..outcomes.len();
+        let depends: Vec<bool> =
+            plans.clone().map(|plan| !none_stands && depends_on_volume(scenario, plan)).collect();
         Self {
             scenario,
             today,
-            stands_today: plans.clone().map(|plan| contenders.contains(&plan)).collect(),
-            depends: plans.map(|plan| !none_stands && depends_on_volume(scenario, plan)).collect(),
+            stands_today: plans.map(|plan| contenders.contains(&plan)).collect(),
+            busiest: if depends.contains(&true) { busiest_months(scenario) } else { Vec::new() },
+            depends,
         }
     }
 
@@ -61,7 +66,7 @@ impl<'a> Standing<'a> {
         let mut served = 1.0_f64;
         let mut total = Total::default();
         // The first month comes last: rules are judged on its flows.
-        for month in (0..self.scenario.facts().months.len()).rev() {
+        for month in self.busiest.iter().copied().chain([0]) {
             served = served.min(evaluator.month(state, plan, month, scale, false, &mut total).served_share);
         }
         let broken = findings::broken(self.scenario, plan, evaluator, served);
@@ -108,6 +113,28 @@ impl<'a> Standing<'a> {
             then: self.cheapest(evaluator, above).map(|(cheapest, _)| cheapest),
         })
     }
+}
+
+/// The months that no other month exceeds in every use case: with growth that only rises, the last one.
+fn busiest_months(scenario: &Scenario) -> Vec<usize> {
+    let use_cases = || {
+        let position = |facts: &UseCaseFacts| &scenario.point().workload.use_cases[facts.position];
+        scenario.facts().use_cases.iter().map(position)
+    };
+    let months = scenario.facts().months.len();
+    let volumes: Vec<Vec<f64>> = (0..months)
+        .map(|month| use_cases().map(|use_case| use_case.growth.factor(month as u32)).collect())
+        .collect();
+    let covers = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a >= b);
+    (0..months)
+        .filter(|&month| {
+            // Of equal months the last one stands for all.
+            !(0..months).any(|other| {
+                covers(&volumes[other], &volumes[month])
+                    && (other > month || !covers(&volumes[month], &volumes[other]))
+            })
+        })
+        .collect()
 }
 
 /// Whether anything about a plan can turn from allowed to not allowed as the volume grows.

@@ -300,7 +300,8 @@ impl App {
         };
         let forecast = self.live.forecast().map(|shown| shown.value);
         let break_even = self.live.break_even().map(|shown| shown.value);
-        ctx.copy_text(report::decision(&self.document.draft.name, outcome.value, forecast, break_even));
+        let (name, money) = (&self.document.draft.name, self.document.draft.settings.money());
+        ctx.copy_text(report::decision(name, outcome.value, forecast, break_even, &money));
         self.notices.note("The decision is in the clipboard");
     }
 }

@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::job::{JobEvent, JobResult, Lane, Progress};
 use crate::report::{self, Verdict};
 use crate::scenario::{Problems, Scenario, ScenarioDraft};
+use crate::unit::format::Money;
 
 use super::view::Shown;
 
@@ -247,7 +248,9 @@ impl Live {
         let verdict = self.outcome().map(|outcome| {
             // Words about draws of an older revision would contradict the figures beside them.
             let forecast = self.forecast().filter(|shown| !shown.stale).map(|shown| shown.value);
-            report::verdict(outcome.value, forecast, self.break_even().map(|shown| shown.value))
+            let break_even = self.break_even().map(|shown| shown.value);
+            // The window shows US dollars throughout.
+            report::verdict(outcome.value, forecast, break_even, &Money::default())
         });
         self.verdict = verdict;
     }

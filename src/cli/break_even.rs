@@ -4,7 +4,7 @@ use crate::analysis::{self, BreakEven};
 use crate::io::json::Answer;
 use crate::report::{self, Align, Table};
 use crate::scenario::TRIALS_MAX;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 use super::error::CliError;
 use super::input::ScenarioArgs;
@@ -45,13 +45,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         say(&format!("stopped after {} of {} draws", break_even.header.draws, args.trials));
     }
     let name = &scenario.draft().name;
+    let money = scenario.draft().settings.money();
     if args.json {
         let warnings = scenario.warnings();
         let answer = Answer { scenario: name, partial, warnings, verdict: None, result: &break_even };
         return output.json("break_even", answer);
     }
-    output.text(&format!("{name}\n\nCost per month over volume\n{}", curves(&break_even)))?;
-    let crossings = report::crossings(&break_even);
+    output.text(&format!("{name}\n\nCost per month over volume\n{}", curves(&break_even, &money)))?;
+    let crossings = report::crossings(&break_even, &money);
     if crossings.is_empty() {
         let (low, high) = (break_even.volumes.first(), break_even.volumes.last());
         let range = low
@@ -76,7 +77,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
 }
 
 /// Some volumes of the curves, evenly spaced on a logarithmic axis.
-fn curves(break_even: &BreakEven) -> Table {
+fn curves(break_even: &BreakEven, money: &Money) -> Table {
     let mut columns = vec![("Volume", Align::Right)];
     columns.extend(break_even.plans.iter().map(|plan| (plan.name.as_str(), Align::Right)));
     let mut table = Table::new(&columns);
@@ -91,7 +92,7 @@ fn curves(break_even: &BreakEven) -> Table {
         let costs = break_even
             .plans
             .iter()
-            .map(|plan| plan.usd.get(at).map_or(String::new(), |usd| format::usd(*usd)));
+            .map(|plan| plan.usd.get(at).map_or(String::new(), |usd| money.show(*usd)));
         table.row(std::iter::once(format::tokens_per_day(*volume)).chain(costs));
     }
     table

@@ -47,14 +47,15 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let (drawn, partial) = forecast::drawn(&scenario, trials);
     let break_even = analysis::break_even(&scenario);
     let name = &draft.name;
+    let money = draft.settings.money();
     if args.json {
-        let verdict = report::verdict(&estimate, Some(&drawn), Some(&break_even));
+        let verdict = report::verdict(&estimate, Some(&drawn), Some(&break_even), &money);
         let decision = Decision { estimate, forecast: drawn, break_even };
         let warnings = scenario.warnings();
         let answer = Answer { scenario: name, partial, warnings, verdict: Some(&verdict), result: &decision };
         return output.json("decision", answer);
     }
-    output.text(&report::decision(name, &estimate, Some(&drawn), Some(&break_even)))?;
+    output.text(&report::decision(name, &estimate, Some(&drawn), Some(&break_even), &money))?;
     if partial { output.text(&forecast::partial_note(&drawn, trials)) } else { Ok(()) }
 }
 

@@ -4,7 +4,7 @@ use crate::analysis::{self, Outcome};
 use crate::io::json::Answer;
 use crate::pricing::Line;
 use crate::report::{self, Align, Table};
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 use super::error::CliError;
 use super::input::ScenarioArgs;
@@ -23,7 +23,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let scenario = args.scenario.checked()?;
     let outcome = analysis::evaluate(&scenario);
-    let verdict = report::verdict(&outcome, None, None);
+    let money = scenario.draft().settings.money();
+    let verdict = report::verdict(&outcome, None, None, &money);
     let name = &scenario.draft().name;
     if args.json {
         let answer = Answer {
@@ -35,24 +36,24 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         };
         return output.json("estimate", answer);
     }
-    output.text(&report::decision(name, &outcome, None, None))?;
-    output.text(&format!("\nWhere it goes, first month without set-up\n{}", lines(&outcome)))?;
+    output.text(&report::decision(name, &outcome, None, None, &money))?;
+    output.text(&format!("\nWhere it goes, first month without set-up\n{}", lines(&outcome, &money)))?;
     output.text(&format!("\nWhat is asked for, first month\n{}", workload(&outcome)))
 }
 
 /// The lines of the bills, plans as columns; lines that are zero in all of them are left out.
-fn lines(outcome: &Outcome) -> Table {
+fn lines(outcome: &Outcome, money: &Money) -> Table {
     let mut columns = vec![("", Align::Left)];
     columns.extend(outcome.plans.iter().map(|plan| (plan.name.as_str(), Align::Right)));
     let mut table = Table::new(&columns);
     for &line in Line::ALL {
         let amounts: Vec<f64> = outcome.plans.iter().map(|plan| plan.run_rate.get(line)).collect();
         if amounts.iter().any(|usd| *usd != 0.0) {
-            let cells = amounts.iter().map(|usd| format::usd(*usd));
+            let cells = amounts.iter().map(|usd| money.show(*usd));
             table.row(std::iter::once(line.label().to_owned()).chain(cells));
         }
     }
-    let totals = outcome.plans.iter().map(|plan| format::usd(plan.run_rate.total()));
+    let totals = outcome.plans.iter().map(|plan| money.show(plan.run_rate.total()));
     table.row(std::iter::once("Total".to_owned()).chain(totals));
     table
 }

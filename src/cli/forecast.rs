@@ -37,13 +37,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let (forecast, partial) = drawn(&scenario, trials);
     let break_even = analysis::break_even(&scenario);
     let name = &draft.name;
+    let money = draft.settings.money();
     if args.json {
-        let verdict = report::verdict(&outcome, Some(&forecast), Some(&break_even));
+        let verdict = report::verdict(&outcome, Some(&forecast), Some(&break_even), &money);
         let warnings = scenario.warnings();
         let answer = Answer { scenario: name, partial, warnings, verdict: Some(&verdict), result: &forecast };
         return output.json("forecast", answer);
     }
-    output.text(&report::decision(name, &outcome, Some(&forecast), Some(&break_even)))?;
+    output.text(&report::decision(name, &outcome, Some(&forecast), Some(&break_even), &money))?;
     if partial { output.text(&partial_note(&forecast, trials)) } else { Ok(()) }
 }
 

@@ -16,17 +16,24 @@ const CELLS: usize = 24;
 /// The exit code of a process that SIGINT ended, by convention.
 const INTERRUPTED: i32 = 130;
 
+/// Signals closer together than this are one: a supervisor such as `timeout` sends its own to the process and again to
+/// its group, nobody presses keys so fast.
+const ONE_SIGNAL: Duration = Duration::from_millis(250);
+
 /// A flag that Ctrl-C (or a polite kill) raises; a second one ends the process at once.
 pub(super) fn interrupt() -> &'static CancelToken {
     static TOKEN: OnceLock<CancelToken> = OnceLock::new();
     TOKEN.get_or_init(|| {
         let token = CancelToken::new();
         let raised = token.clone();
-        let set = ctrlc::set_handler(move || {
-            if raised.is_cancelled() {
-                std::process::exit(INTERRUPTED);
+        let mut first: Option<Instant> = None;
+        let set = ctrlc::set_handler(move || match first {
+            Some(at) if at.elapsed() < ONE_SIGNAL => {}
+            Some(_) => std::process::exit(INTERRUPTED),
+            None => {
+                first = Some(Instant::now());
+                raised.cancel();
             }
-            raised.cancel();
         });
         if set.is_err() {
             super::output::say("Ctrl-C will end the work without a result here");

@@ -5,7 +5,7 @@ use crate::io::json::Answer;
 use crate::report::{Align, Table};
 use crate::scenario::ScenarioDraft;
 use crate::scenario::labels::{describe, qualified};
-use crate::unit::format;
+use crate::unit::format::Money;
 
 use super::error::CliError;
 use super::input::ScenarioArgs;
@@ -46,11 +46,12 @@ fn table(sensitivity: &Sensitivity, draft: &ScenarioDraft, top: usize) -> Table 
     columns.extend(draft.plans.iter().map(|plan| (plan.name.as_str(), Align::Right)));
     columns.push(("", Align::Left));
     let mut table = Table::new(&columns);
+    let money = draft.settings.money();
     for row in sensitivity.rows.iter().take(top) {
         let SensitivityRow { path, low, high, usd_low, usd_high, flips } = row;
         let unit = describe(path).unit;
         let mut cells = vec![qualified(path, draft), format!("{} to {}", unit.show(*low), unit.show(*high))];
-        cells.extend(usd_low.iter().zip(usd_high).map(|(low, high)| swing(*low, *high)));
+        cells.extend(usd_low.iter().zip(usd_high).map(|(low, high)| swing(*low, *high, &money)));
         cells.push(if *flips { "changes the answer".to_owned() } else { String::new() });
         table.row(cells);
     }
@@ -58,7 +59,7 @@ fn table(sensitivity: &Sensitivity, draft: &ScenarioDraft, top: usize) -> Table 
 }
 
 /// From one cost to another, in the direction in which the quantity moves.
-fn swing(low: f64, high: f64) -> String {
-    let (low, high) = (format::usd(low), format::usd(high));
+fn swing(low: f64, high: f64, money: &Money) -> String {
+    let (low, high) = (money.show(low), money.show(high));
     if low == high { "–".to_owned() } else { format!("{low} → {high}") }
 }

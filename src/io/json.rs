@@ -1,8 +1,8 @@
 //! Results as JSON: full precision, stable field names, one document per question.
 //!
 //! Every document begins with `document` (what it is) and `format` (the version of the field names: it grows when
-//! one of them changes its meaning or goes away; new fields do not count). Money is US dollars, time seconds, shares
-//! 0..=1. A number that does not exist is `null`.
+//! one of them changes its meaning or goes away; new fields do not count). Money is US dollars (a header says so in
+//! `money`; `shown_in` is the currency of the verdict's words, if it is another one), time seconds, shares 0..=1. A number that does not exist is `null`.
 
 use serde::Serialize;
 

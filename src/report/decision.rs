@@ -1,7 +1,7 @@
 //! The whole answer as text: verdict, plans, crossings, drivers, findings.
 
 use crate::analysis::{BreakEven, Forecast, Outcome, Severity};
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 use super::table::{Align, Table};
 use super::verdict::{named, verdict};
@@ -25,23 +25,24 @@ pub fn decision(
     outcome: &Outcome,
     forecast: Option<&Forecast>,
     break_even: Option<&BreakEven>,
+    money: &Money,
 ) -> String {
-    let verdict = verdict(outcome, forecast, break_even);
+    let verdict = verdict(outcome, forecast, break_even, money);
     let mut text = format!("{name}\n\n{}.\n", verdict.headline);
     for sentence in &verdict.sentences {
         text.push_str(&format!("{sentence}\n"));
     }
-    text.push_str(&format!("\n{}{LATENCY}\n", plans(outcome, forecast)));
+    text.push_str(&format!("\n{}{LATENCY}\n", plans(outcome, forecast, money)));
     let mut section = |title: &str, body: String| {
         if !body.is_empty() {
             text.push_str(&format!("\n{title}\n{body}"));
         }
     };
-    section("Where plans cross", break_even.map(|it| crossings(it).to_string()).unwrap_or_default());
+    section("Where plans cross", break_even.map(|it| crossings(it, money).to_string()).unwrap_or_default());
     section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
     section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
     section("Findings", findings(outcome));
-    text.push_str(&format!("\n{}\n", footer(outcome, forecast)));
+    text.push_str(&format!("\n{}{}\n", currency(outcome, money), footer(outcome, forecast)));
     text
 }
 
@@ -49,7 +50,7 @@ pub fn decision(
 ///
 /// Latencies are means over all requests in the busiest hour, answers from response caches included.
 #[must_use]
-pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
+pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>, money: &Money) -> Table {
     let mut table = Table::new(&[
         ("Plan", Align::Left),
         ("Cost/month", Align::Right),
@@ -67,14 +68,14 @@ pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
         let (interval, cheapest) = match drawn {
             Some(drawn) => {
                 let spread = &drawn.mean_month;
-                (format::usd_range(spread.p5, spread.p95), format::percent(drawn.cheapest.share))
+                (money.range(spread.p5, spread.p95), format::percent(drawn.cheapest.share))
             }
             None => (String::new(), String::new()),
         };
         let marker = if leader == Some(index) { "* " } else { "  " };
         table.row([
             format!("{marker}{}", plan.name),
-            format!("{at_least}{}", format::usd(mean)),
+            format!("{at_least}{}", money.show(mean)),
             interval,
             cheapest,
             format::percent(plan.quality),
@@ -87,7 +88,7 @@ pub fn plans(outcome: &Outcome, forecast: Option<&Forecast>) -> Table {
 
 /// The crossings by volume, those first that change which plan is the cheapest.
 #[must_use]
-pub fn crossings(break_even: &BreakEven) -> Table {
+pub fn crossings(break_even: &BreakEven, money: &Money) -> Table {
     let mut table = Table::new(&[
         ("Volume", Align::Right),
         ("P5–P95", Align::Right),
@@ -113,7 +114,7 @@ pub fn crossings(break_even: &BreakEven) -> Table {
             band.unwrap_or_default(),
             name(crossing.cheaper_below),
             name(crossing.cheaper_above),
-            format!("{}/month", format::usd(crossing.usd_per_month)),
+            format!("{}/month", money.show(crossing.usd_per_month)),
             note.to_owned(),
         ]);
     }
@@ -175,6 +176,17 @@ pub fn findings(outcome: &Outcome) -> String {
         text.push_str(&format!("{sign}: {}: {}; {}\n", plan.name, finding.message, finding.remedy));
     }
     text
+}
+
+/// What is shown in another currency, and at which rate; nothing where amounts are US dollars.
+fn currency(outcome: &Outcome, money: &Money) -> String {
+    match &outcome.header.shown_in {
+        Some(shown) if *money != Money::default() => format!(
+            "Results in {} at {} for a US dollar ({}); what the scenario holds is in US dollars.\n",
+            shown.code, shown.per_usd, shown.as_of
+        ),
+        _ => String::new(),
+    }
 }
 
 fn footer(outcome: &Outcome, forecast: Option<&Forecast>) -> String {

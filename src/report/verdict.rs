@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::analysis::{BreakEven, Crossing, Forecast, Limit, Outcome, PlanOutcome, Severity};
 use crate::scenario::labels;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// From this probability on a plan is called the cheapest.
 const SURE: f64 = 0.95;
@@ -75,17 +75,22 @@ pub struct Verdict {
 /// The answer to the scenario's question: which plan, at what cost, how certain, and where it flips.
 ///
 /// `forecast` and `break_even` may be missing or of another revision's making as long as their plans are the same;
-/// what does not fit the outcome is not used.
+/// what does not fit the outcome is not used. `money` shows the amounts.
 #[must_use]
-pub fn verdict(outcome: &Outcome, forecast: Option<&Forecast>, break_even: Option<&BreakEven>) -> Verdict {
+pub fn verdict(
+    outcome: &Outcome,
+    forecast: Option<&Forecast>,
+    break_even: Option<&BreakEven>,
+    money: &Money,
+) -> Verdict {
     let same = |ids: &mut dyn Iterator<Item = &String>| ids.eq(outcome.plans.iter().map(|plan| &plan.id));
     let forecast =
         forecast.filter(|it| it.header.draws > 0 && same(&mut it.plans.iter().map(|plan| &plan.id)));
     let break_even = break_even.filter(|it| same(&mut it.plans.iter().map(|plan| &plan.id)));
     let Some(winner) = outcome.cheapest.filter(|&index| index < outcome.plans.len()) else {
-        return no_answer(outcome);
+        return no_answer(outcome, money);
     };
-    let answer = Answer { outcome, forecast, break_even, winner };
+    let answer = Answer { outcome, forecast, break_even, winner, money };
     let tone = answer.tone();
     let mut sentences = Vec::new();
     sentences.extend(answer.certainty(tone));
@@ -98,7 +103,7 @@ pub fn verdict(outcome: &Outcome, forecast: Option<&Forecast>, break_even: Optio
     Verdict { headline: answer.headline(tone), sentences, tone }
 }
 
-fn no_answer(outcome: &Outcome) -> Verdict {
+fn no_answer(outcome: &Outcome, money: &Money) -> Verdict {
     let headline = match outcome.plans.len() {
         0 => "There is no plan to compare".to_owned(),
         1 => format!("{} gives no answer yet", outcome.plans.first().map_or("", |plan| &plan.name)),
@@ -107,18 +112,18 @@ fn no_answer(outcome: &Outcome) -> Verdict {
     let sentences = outcome
         .plans
         .iter()
-        .map(|plan| left_out(plan).unwrap_or_else(|| format!("{} has no cost.", plan.name)));
+        .map(|plan| left_out(plan, money).unwrap_or_else(|| format!("{} has no cost.", plan.name)));
     Verdict { headline, sentences: sentences.collect(), tone: Tone::Wrong }
 }
 
 /// Why a plan cannot win, in a sentence; `None` if it can.
-fn left_out(plan: &PlanOutcome) -> Option<String> {
+fn left_out(plan: &PlanOutcome, money: &Money) -> Option<String> {
     let name = &plan.name;
     if let Some(error) = plan.findings.iter().find(|finding| finding.severity == Severity::Error) {
         return Some(format!("{name}: {}.", error.message.trim_end_matches('.')));
     }
     if !plan.not_priced.is_empty() {
-        let at_least = format::usd(plan.mean_month_usd);
+        let at_least = money.show(plan.mean_month_usd);
         return Some(format!(
             "{name} costs at least {at_least} a month: {} not priced.",
             is_are(&plan.not_priced)
@@ -138,6 +143,7 @@ struct Answer<'a> {
     forecast: Option<&'a Forecast>,
     break_even: Option<&'a BreakEven>,
     winner: usize,
+    money: &'a Money,
 }
 
 impl Answer<'_> {
@@ -154,7 +160,7 @@ impl Answer<'_> {
     }
 
     fn can_win(&self, index: usize) -> bool {
-        self.outcome.plans.get(index).is_some_and(|plan| left_out(plan).is_none())
+        self.outcome.plans.get(index).is_some_and(|plan| left_out(plan, self.money).is_none())
     }
 
     fn mean(&self, index: usize) -> f64 {
@@ -206,10 +212,11 @@ impl Answer<'_> {
         match self.forecast.and_then(|it| it.plans.get(index)) {
             Some(plan) => {
                 let spread = &plan.mean_month;
-                let (mean, interval) = (format::usd(spread.mean), format::usd_range(spread.p5, spread.p95));
+                let (mean, interval) =
+                    (self.money.show(spread.mean), self.money.range(spread.p5, spread.p95));
                 if mean == interval { mean } else { format!("{mean} a month (P5–P95 {interval})") }
             }
-            None => format!("{} a month", format::usd(self.mean(index))),
+            None => format!("{} a month", self.money.show(self.mean(index))),
         }
     }
 
@@ -226,7 +233,7 @@ impl Answer<'_> {
                 with_month(self.cost(second))
             ),
             (_, Some(second)) => {
-                format!("{name} costs {cost}, {} {}", self.name(second), format::usd(self.mean(second)))
+                format!("{name} costs {cost}, {} {}", self.name(second), self.money.show(self.mean(second)))
             }
         }
     }
@@ -327,7 +334,7 @@ impl Answer<'_> {
         (saved > 0.0 && share.is_finite()).then(|| {
             format!(
                 "It saves {} a month against the runner-up, {} ({} of that bill).",
-                format::usd(saved),
+                self.money.show(saved),
                 self.name(second),
                 format::percent(share)
             )
@@ -377,7 +384,10 @@ impl Answer<'_> {
             plan.findings.iter().find(graver)
         });
         let worst = worst.map(|finding| format!("Note: {}.", finding.message.trim_end_matches('.')));
-        worst.into_iter().chain(self.outcome.plans.iter().filter_map(left_out)).collect()
+        worst
+            .into_iter()
+            .chain(self.outcome.plans.iter().filter_map(|plan| left_out(plan, self.money)))
+            .collect()
     }
 }
 

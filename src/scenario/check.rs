@@ -11,7 +11,7 @@ use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::HOURS_PER_WEEK;
 use crate::workload::{Growth, LengthSpread, Profile, UseCase};
 
-use super::draft::{SCHEMA, ScenarioDraft};
+use super::draft::{Currency, SCHEMA, ScenarioDraft};
 use super::problem::Problems;
 use super::range::Range;
 
@@ -23,6 +23,15 @@ pub const TRIALS_MAX: u32 = 100_000_000;
 
 /// Hours by which the clocks of the world are ahead of UTC. Source: IANA time zone database, Etc/GMT+12 to Etc/GMT-14.
 pub const UTC_OFFSETS: std::ops::RangeInclusive<i32> = -12..=14;
+
+/// Units of a currency that a US dollar may buy: no currency of ISO 4217 is near either end.
+const PER_USD_RANGE: (f64, f64) = (1e-4, 1e8);
+
+/// Characters of a currency's sign.
+const SYMBOL_MAX: usize = 4;
+
+/// From this age on a rate of exchange is worth a warning: half a year.
+const RATE_AGE_DAYS: i32 = 183;
 
 /// Shares that must add up to one may miss it by rounding.
 const SHARE_TOLERANCE: f64 = 1e-6;
@@ -46,7 +55,58 @@ pub(super) fn problems(draft: &ScenarioDraft, catalog: &Catalog) -> Problems {
         check_plan(plan, draft, catalog, &mut found);
     }
     correlations(draft, &mut found);
+    if let Some(currency) = &draft.settings.currency {
+        check_currency(currency, draft, &mut found);
+    }
     found
+}
+
+fn check_currency(currency: &Currency, draft: &ScenarioDraft, found: &mut Problems) {
+    let Currency { code, symbol, per_usd, as_of } = currency;
+    if code == "USD" {
+        found.error(
+            "settings.currency.code",
+            "results are in US dollars anyway",
+            "leave the currency out, or name another",
+        );
+    } else if code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase()) {
+        found.error(
+            "settings.currency.code",
+            format!("\"{code}\" is not the code of a currency"),
+            "write the three capital letters of ISO 4217, such as EUR",
+        );
+    }
+    if symbol.chars().count() > SYMBOL_MAX || symbol.chars().any(|c| c.is_numeric() || c.is_control()) {
+        found.error(
+            "settings.currency.symbol",
+            format!("\"{symbol}\" cannot be the sign of a currency"),
+            format!("write at most {SYMBOL_MAX} characters without digits, or leave it out"),
+        );
+    }
+    if !(PER_USD_RANGE.0..=PER_USD_RANGE.1).contains(per_usd) {
+        found.error(
+            "settings.currency.per_usd",
+            format!("found {per_usd} for a US dollar"),
+            format!("write how many {code} a US dollar buys, such as 0.92 EUR or 150.0 JPY"),
+        );
+    }
+    match as_of.parse::<jiff::civil::Date>() {
+        Err(error) => found.error(
+            "settings.currency.as_of",
+            format!("\"{as_of}\" is not a date ({error})"),
+            "write the day of the rate as year-month-day, such as 2026-11-20",
+        ),
+        Ok(day) => {
+            let start = draft.start.parse::<jiff::civil::Date>();
+            if start.is_ok_and(|start| (start - day).get_days() > RATE_AGE_DAYS) {
+                found.warn(
+                    "settings.currency.as_of",
+                    format!("the rate is of {as_of}, the scenario starts {}", draft.start),
+                    "look the rate up again",
+                );
+            }
+        }
+    }
 }
 
 fn document(draft: &ScenarioDraft, found: &mut Problems) {

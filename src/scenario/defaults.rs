@@ -61,6 +61,7 @@ impl Settings<Estimate> {
             discount_rate_per_year: fixed("discount_rate_per_year"),
             engineer_usd_per_year: fixed("engineer_usd_per_year"),
             budget_usd_per_month: None,
+            currency: None,
         }
     }
 }

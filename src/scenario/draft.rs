@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::routing::Plan;
 use crate::stats::estimate::Estimate;
+use crate::unit::format::Money;
 use crate::workload::Workload;
 use crate::{plain, quantified};
 
@@ -56,6 +57,50 @@ quantified! {
         pub engineer_usd_per_year: Q,
         /// Budget for all inference, US dollars per month, if there is one.
         pub budget_usd_per_month: Option<Q>,
+        /// The currency that results are shown in; none is US dollars. What the scenario holds stays in US dollars.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub currency: Option<Currency>,
+    }
+}
+
+/// A currency and what a US dollar costs in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Currency {
+    /// Its ISO 4217 code, `EUR`.
+    pub code: String,
+    /// Its sign, where it is to be another one than usual.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub symbol: String,
+    /// Units of it that a US dollar buys; > 0.
+    pub per_usd: f64,
+    /// Day of the rate, `2026-11-20`.
+    pub as_of: String,
+}
+
+impl Currency {
+    /// The formatter of amounts. Usual signs are those of English texts (Unicode CLDR); others show their code.
+    #[must_use]
+    pub fn money(&self) -> Money {
+        let usual = match self.code.as_str() {
+            "EUR" => "€",
+            "GBP" => "£",
+            "JPY" => "¥",
+            "CNY" => "CN¥",
+            "BRL" => "R$",
+            "CAD" => "CA$",
+            "AUD" => "A$",
+            code => code,
+        };
+        Money::new(if self.symbol.is_empty() { usual } else { &self.symbol }, self.per_usd)
+    }
+}
+
+impl<Q> Settings<Q> {
+    /// How amounts become text: in the scenario's currency, or in US dollars.
+    #[must_use]
+    pub fn money(&self) -> Money {
+        self.currency.as_ref().map_or_else(Money::default, Currency::money)
     }
 }
 
@@ -71,4 +116,4 @@ pub struct Correlation {
     pub rank: f64,
 }
 
-plain!(Correlation);
+plain!(Correlation, Currency);

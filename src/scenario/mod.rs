@@ -19,5 +19,5 @@ pub use checked::{
     ApiFacts, Draw, EndpointFacts, Facts, OwnFacts, PlanFacts, RouteFacts, Scenario, UseCaseFacts, Variable,
 };
 pub use defaults::fixed;
-pub use draft::{Correlation, SCHEMA, ScenarioDraft, ScenarioOf, Settings};
+pub use draft::{Correlation, Currency, SCHEMA, ScenarioDraft, ScenarioOf, Settings};
 pub use problem::{Problem, Problems, Severity};

@@ -8,7 +8,7 @@ use crate::stats::estimate::Estimate::{self, Fixed};
 use crate::stats::quantities::Table;
 use crate::workload::{Embedding, Growth, Length, LengthSpread, Profile, Quantiles, SCurve, UseCase};
 
-use super::{Correlation, ScenarioDraft};
+use super::{Correlation, Currency, ScenarioDraft};
 
 /// A draft with everything in it.
 pub(crate) fn everything() -> ScenarioDraft {
@@ -18,6 +18,12 @@ pub(crate) fn everything() -> ScenarioDraft {
     draft.settings.seed = u64::MAX;
     draft.settings.utc_offset_hours = -8;
     draft.settings.budget_usd_per_month = Some(Fixed(20_000.0));
+    draft.settings.currency = Some(Currency {
+        code: "EUR".to_owned(),
+        symbol: "Euro".to_owned(),
+        per_usd: 0.92,
+        as_of: "2026-11-20".to_owned(),
+    });
     draft.workload.use_cases = use_cases();
     draft.plans = vec![bought(), built("built", "Built", CapacityTerms::OnDemand(Fixed(3.0)))];
     draft.plans.extend([

@@ -2,11 +2,13 @@
 //!
 //! For people, never for files: about three significant digits, one unit, no `-0`, and `–` where there is no
 //! number. Full precision belongs to JSON and to [`Unit::edit`]. Start with [`usd`], [`count`] and [`Unit`], which
-//! pairs a way to show with the way to read the same thing back ([`parse`]).
+//! pairs a way to show with the way to read the same thing back ([`parse`]); [`Money`] shows dollars in another currency.
 
+mod money;
 mod parse;
 mod unit;
 
+pub use money::Money;
 pub use parse::{ParseNumberError, parse};
 pub use unit::Unit;
 
@@ -43,13 +45,13 @@ const SCALES: [(f64, &str); 5] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"
 /// ```
 #[must_use]
 pub fn usd(v: f64) -> String {
-    signed("$", v, usd_magnitude)
+    money::amount("$", v)
 }
 
 /// US dollars without the sign of the currency, for a column that is headed by it.
 #[must_use]
 pub fn usd_bare(v: f64) -> String {
-    signed("", v, usd_magnitude)
+    money::amount("", v)
 }
 
 /// An interval of dollars: `$9.8–14.6 K` when both share the unit, `$820–$14.6 K` when they do not.
@@ -57,25 +59,7 @@ pub fn usd_bare(v: f64) -> String {
 /// The ends may come in either order. An end that is not a number is `–`.
 #[must_use]
 pub fn usd_range(lo: f64, hi: f64) -> String {
-    if !lo.is_finite() || !hi.is_finite() {
-        return format!("{} to {}", usd(lo), usd(hi));
-    }
-    let (lo, hi) = if lo <= hi { (lo, hi) } else { (hi, lo) };
-    let (low, high) = (usd(lo), usd(hi));
-    if low == high {
-        return low;
-    }
-    if lo < 0.0 {
-        return format!("{low} to {high}");
-    }
-    if hi < USD_SCALED_FROM {
-        return format!("{low}–{}", usd_bare(hi));
-    }
-    let (scale, unit) = scale_of(round_to(hi, DIGITS));
-    if lo < scale {
-        return format!("{low}–{high}");
-    }
-    format!("${}–{} {unit}", shared_decimals(lo / scale, hi / scale), shared_decimals(hi / scale, hi / scale))
+    money::range("$", lo, hi)
 }
 
 /// Dollars with their error: `$1,240 ± 30`, `$11.90 ± 0.12 K`.
@@ -84,22 +68,7 @@ pub fn usd_range(lo: f64, hi: f64) -> String {
 /// same place. An error that is zero or not a number is left out.
 #[must_use]
 pub fn usd_with_error(v: f64, error: f64) -> String {
-    let error = error.abs();
-    if !v.is_finite() || !error.is_finite() || error < DUST {
-        return usd(v);
-    }
-    let (scale, unit) =
-        if v.abs() < USD_SCALED_FROM { (1.0, "") } else { scale_of(round_to(v.abs(), DIGITS)) };
-    let (value, error) = (v / scale, error / scale);
-    let leading = error / 10f64.powi(exponent(error));
-    let digits = if leading < 2.95 { 2 } else { 1 };
-    let error = round_to(error, digits);
-    let decimals = usize::try_from(digits_after(error, digits)).unwrap_or(0);
-    let place = 10f64.powi(-digits_after(error, digits));
-    let value = if place > 1.0 { (value / place).round() * place } else { value };
-    let space = if unit.is_empty() { "" } else { " " };
-    let value = signed("$", value, |m| grouped(m, decimals));
-    format!("{value} ± {}{space}{unit}", grouped(error, decimals))
+    money::with_error("$", v, error)
 }
 
 /// A price per million tokens as vendors print it: `$3.00`, `$0.075`, `$12.50`; the unit is left to the heading.
@@ -249,12 +218,7 @@ pub fn tick(v: f64, step: f64) -> String {
 /// [`tick`] with dollars: `$10 K`.
 #[must_use]
 pub fn usd_tick(v: f64, step: f64) -> String {
-    let label = tick(v, step);
-    match label.strip_prefix('-') {
-        Some(magnitude) => format!("-${magnitude}"),
-        None if label == NO_NUMBER => label,
-        None => format!("${label}"),
-    }
+    money::money_tick("$", v, step)
 }
 
 /// Whether trailing zeros after the point are dropped.

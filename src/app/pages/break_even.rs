@@ -52,6 +52,16 @@ fn answer(break_even: &BreakEven) -> String {
     let above = decisive().find(|crossing| crossing.tokens_per_day > today);
     let below = decisive().rfind(|crossing| crossing.tokens_per_day <= today);
     let here = format::tokens_per_day(today);
+    let full = break_even.limits.iter().find(|limit| limit.decisive && limit.tokens_per_day > today);
+    if let Some(full) = full.filter(|full| above.is_none_or(|it| full.tokens_per_day < it.tokens_per_day)) {
+        return format!(
+            "{} can serve up to {}, then {}; you are at {here}: {} as much is needed.",
+            name(full.plan),
+            format::tokens_per_day(full.tokens_per_day),
+            full.then.map_or("no plan can".to_owned(), |plan| format!("{} is the cheapest plan", name(plan))),
+            times(full.tokens_per_day / today)
+        );
+    }
     match (above, below) {
         (Some(next), _) => format!(
             "Above {}, {} becomes the cheapest plan; you are at {here}: {} as much is needed.",
@@ -148,7 +158,9 @@ fn kind(crossing: &Crossing) -> &'static str {
         (true, true) => "Changes the decision; one bill jumps there by a replica. Click: why?",
         (true, false) => "Changes the decision. Click: why?",
         (false, true) => "Does not change the decision; one bill jumps there by a replica. Click: why?",
-        (false, false) => "Does not change the decision: a third plan is cheaper there. Click: why?",
+        (false, false) => {
+            "Does not change the decision: a third plan is cheaper there, or one of the two is no answer there. Click: why?"
+        }
     }
 }
 

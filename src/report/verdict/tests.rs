@@ -6,9 +6,23 @@ use crate::analysis::{
 };
 use crate::pricing::Bill;
 
+/// The verdict in US dollars.
+fn verdict(outcome: &Outcome, forecast: Option<&Forecast>, break_even: Option<&BreakEven>) -> Verdict {
+    super::verdict(outcome, forecast, break_even, &Money::default())
+}
+
 fn header(draws: u32) -> Header {
     let text = String::new;
-    Header { program: text(), schema: 1, scenario: text(), catalog: text(), seed: 1, draws }
+    Header {
+        program: text(),
+        schema: 1,
+        scenario: text(),
+        catalog: text(),
+        seed: 1,
+        draws,
+        money: "USD",
+        shown_in: None,
+    }
 }
 
 fn plan(name: &str, usd: f64, quality: f64) -> PlanOutcome {
@@ -129,6 +143,19 @@ fn a_clear_answer_names_cost_certainty_crossing_saving_and_driver() {
             "What matters most to the difference: Support chat, requests per day (rank correlation 0.71).",
         ]
     );
+}
+
+#[test]
+fn another_currency_converts_every_amount_and_nothing_else() {
+    let outcome = outcome(23_800.0);
+    let drawn = forecast(&outcome, 0.99, 8192);
+    let bands = break_even(&[(0, 1, 38e6)]);
+    let euro = super::verdict(&outcome, Some(&drawn), Some(&bands), &Money::new("€", 0.5));
+    assert_eq!(euro.headline, "API is the cheapest: €5,950 a month (P5–P95 €4,760–7,140)");
+    let dollars = verdict(&outcome, Some(&drawn), Some(&bands));
+    assert_eq!((&euro.sentences[0], &euro.sentences[1]), (&dollars.sentences[0], &dollars.sentences[1]));
+    assert!(euro.sentences[2].starts_with("It saves €5,950 a month"), "{:?}", euro.sentences);
+    assert!(!said(&euro).contains('$'), "{euro:?}");
 }
 
 #[test]
