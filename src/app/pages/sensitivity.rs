@@ -5,13 +5,16 @@ use eframe::egui::{
     vec2,
 };
 
+use super::export::plot_heading;
+use super::findings::unanswered_ui;
 use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
+use crate::app::plots::data;
 use crate::app::plots::histogram::mean_month_histogram_ui;
 use crate::app::plots::paint::text_ui;
 use crate::app::plots::tornado::{TornadoRow, tornado_ui};
 use crate::app::theme::{Theme, space};
-use crate::app::view::{Session, View};
-use crate::app::widgets::{choice, empty_state, heading, sentence, stale_badge};
+use crate::app::view::{Outbox, Session, View};
+use crate::app::widgets::{choice, empty_state, sentence};
 use crate::scenario::ScenarioDraft;
 use crate::scenario::labels::{describe, qualified};
 use crate::unit::format;
@@ -20,13 +23,12 @@ use crate::unit::format;
 const ROWS: usize = 14;
 
 /// Draws the page.
-pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>) {
+pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let Some(shown) = view.sensitivity.filter(|shown| !shown.value.rows.is_empty()) else {
-        empty_state(
-            ui,
-            "Nothing is uncertain yet: press ± beside an input to see what the answer hangs on",
-            "",
-        );
+        let what = "Nothing is uncertain yet: press ± beside an input to see what the answer hangs on";
+        if !unanswered_ui(ui, view, out) {
+            empty_state(ui, what, "");
+        }
         return;
     };
     let sensitivity = shown.value;
@@ -34,9 +36,9 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
     sentence(ui, &answer(draft, sensitivity, plan));
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        heading(ui, "One at a time: every uncertain input from its P10 to its P90", |ui| {
-            stale_badge(ui, shown.stale)
-        });
+        let names: Vec<String> = draft.plans.iter().map(|plan| plan.name.clone()).collect();
+        let title = "One at a time: every uncertain input from its P10 to its P90";
+        plot_heading(ui, title, shown.stale, out, || data::tornado(sensitivity, &names));
         plan_choice_ui(ui, draft, session, plan);
         let base = sensitivity.base.get(plan).copied().unwrap_or(0.0);
         if tornado_ui(ui, &rows(draft, sensitivity, plan), base, plan).is_some() {
@@ -45,11 +47,13 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
         legend_ui(ui, base);
         ui.add_space(space::M);
         if let Some(forecast) = view.forecast {
-            heading(ui, "All at once: rank correlation with the cost", |ui| stale_badge(ui, forecast.stale));
-            correlations_ui(ui, draft, forecast.value, plan);
+            let (drawn, stale) = (forecast.value, forecast.stale);
+            let title = "All at once: rank correlation with the cost";
+            plot_heading(ui, title, stale, out, || data::correlations(drawn));
+            correlations_ui(ui, draft, drawn, plan);
             ui.add_space(space::M);
-            heading(ui, "The mean month over the draws", |_| {});
-            histograms_ui(ui, forecast.value);
+            plot_heading(ui, "The mean month over the draws", stale, out, || data::histograms(drawn));
+            histograms_ui(ui, drawn, session);
         }
     });
 }
@@ -156,7 +160,9 @@ fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan
 }
 
 /// The mean month of each plan over the draws, on one scale.
-pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
+///
+/// What is pointed at on one shows on all.
+pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast, session: &mut Session) {
     let theme = Theme::of(ui.ctx());
     let low = forecast.plans.iter().map(|plan| plan.histogram_low).fold(f64::INFINITY, f64::min);
     let high = forecast.plans.iter().map(|plan| plan.histogram_high).fold(f64::NEG_INFINITY, f64::max);
@@ -165,7 +171,8 @@ pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
         ui.label(
             RichText::new(format!("{}: mean {mean} a month", plan.name)).small().color(theme.plan(index)),
         );
-        mean_month_histogram_ui(ui, plan, index, (low, high), 64.0);
+        let pointed = mean_month_histogram_ui(ui, plan, index, (low, high), 64.0, session.cursor.usd);
+        session.pointed.usd = session.pointed.usd.or(pointed);
         ui.add_space(space::XS);
     }
 }
