@@ -350,7 +350,10 @@ impl App {
             ctx.layer_painter(egui::LayerId::new(Order::Foreground, egui::Id::unique("hovering file")));
         painter.rect_filled(screen, 0.0, theme.backdrop());
         let font = theme::display().resolve(&ctx.global_style());
-        painter.text(screen.center(), Align2::CENTER_CENTER, hovered.text(), font, theme.on_accent);
+        let words = painter.layout_no_wrap(hovered.text().to_owned(), font, theme.text_strong);
+        let rect = Align2::CENTER_CENTER.anchor_size(screen.center(), words.size());
+        painter.rect_filled(rect.expand2(vec2(28.0, 16.0)), CornerRadius::same(8), theme.raised);
+        painter.galley(rect.min, words, theme.text_strong);
     }
 }
 

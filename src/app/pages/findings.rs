@@ -46,20 +46,30 @@ pub fn finding_ui(ui: &mut Ui, problem: &Problem, out: &mut Outbox) -> bool {
         let sign = theme::severity_sign(problem.severity);
         ui.label(RichText::new(sign).color(theme.severity(problem.severity)));
         ui.vertical(|ui| {
-            ui.add(Label::new(RichText::new(&problem.message).color(theme.text_strong)).wrap());
+            ui.add(Label::new(RichText::new(capitalised(&problem.message)).color(theme.text_strong)).wrap());
             if !problem.remedy.is_empty() {
-                ui.add(Label::new(RichText::new(&problem.remedy).small().color(theme.text_weak)).wrap());
+                let remedy = RichText::new(capitalised(&problem.remedy)).small().color(theme.text_weak);
+                ui.add(Label::new(remedy).wrap());
             }
-            if let Some(action) = place(&problem.path)
-                && ui.link(RichText::new("Show").small()).on_hover_text(&problem.path).clicked()
-            {
-                out.send(action);
-                followed = true;
-            }
+            ui.horizontal(|ui| {
+                if let Some(action) = place(&problem.path)
+                    && ui.link(RichText::new("Show").small()).clicked()
+                {
+                    out.send(action);
+                    followed = true;
+                }
+                ui.add(Label::new(RichText::new(&problem.path).small().color(theme.text_weak)).truncate());
+            });
         });
     });
     ui.add_space(space::S);
     followed
+}
+
+/// A sentence that stands alone and not behind a path.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Where a path of the scenario is edited.

@@ -10,7 +10,7 @@ use super::findings::unanswered_ui;
 use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
 use crate::app::plots::data;
 use crate::app::plots::histogram::mean_month_histogram_ui;
-use crate::app::plots::paint::text_ui;
+use crate::app::plots::paint::{Scale, text_ui};
 use crate::app::plots::tornado::{TornadoRow, tornado_ui};
 use crate::app::theme::{Theme, space};
 use crate::app::view::{Outbox, Session, View};
@@ -67,15 +67,16 @@ fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> Stri
     let name = |row: &SensitivityRow| qualified(&row.path, draft);
     let decision = match flips.as_slice() {
         [] => "No single input flips the decision.".to_owned(),
-        [one] => format!("Only one input can flip the decision alone: {}.", name(one)),
+        [one] => format!("Only one input can flip the decision alone: “{}”.", name(one)),
         [one, rest @ ..] => {
-            format!("{} inputs can each flip the decision, first of all {}.", rest.len() + 1, name(one))
+            format!("{} inputs can each flip the decision, first of all “{}”.", rest.len() + 1, name(one))
         }
     };
     let widest = sensitivity.rows.iter().max_by(|a, b| swing(a).total_cmp(&swing(b)));
     let most = widest.map_or_else(String::new, |row| {
         let cost = draft.plans.get(plan).map_or("the plan", |plan| plan.name.as_str());
-        format!(" What moves the cost of {cost} most is {}: {} a month.", name(row), format::usd(swing(row)))
+        let usd = format::usd(swing(row));
+        format!(" “{}” moves the cost of “{cost}” most: by {usd} a month.", name(row))
     });
     format!("{decision}{most}")
 }
@@ -125,24 +126,27 @@ fn legend_ui(ui: &mut Ui, base: f64) {
     ui.label(RichText::new(text).small().color(theme.text_weak));
 }
 
-/// Bars from -1 to 1.
+/// Bars on a scale that ends at 1.
 fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan: usize) {
     let theme = Theme::of(ui.ctx());
     let Some(drivers) = forecast.plan_drivers.get(plan).filter(|drivers| !drivers.is_empty()) else {
         ui.label(RichText::new("No input of this plan is uncertain.").color(theme.text_weak));
         return;
     };
-    for (path, rank) in drivers.iter().take(ROWS) {
+    let shown = &drivers[..drivers.len().min(ROWS)];
+    // Room at the left only where a correlation is negative.
+    let lowest = if shown.iter().any(|(_, rank)| *rank < 0.0) { -1.0 } else { 0.0 };
+    for (path, rank) in shown {
         let width = ui.available_width();
         let (rect, response) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
-        let labels = (0.34 * width).clamp(140.0, 320.0);
+        let labels = (0.40 * width).clamp(150.0, 420.0);
         let label = qualified(path, draft);
         let middle = rect.center().y;
         let at = pos2(rect.left() + 4.0, middle);
         text_ui(ui, at, Align2::LEFT_CENTER, &label, &TextStyle::Body, theme.text, labels - 8.0);
         let (left, right) = (rect.left() + labels + 40.0, rect.right() - 44.0);
-        let zero = (left + right) / 2.0;
-        let end = zero + (right - left) / 2.0 * (*rank as f32).clamp(-1.0, 1.0);
+        let scale = Scale::new(lowest, 1.0, left, right);
+        let (zero, end) = (scale.x(0.0), scale.x(*rank));
         let bar = Rect::from_min_max(pos2(zero.min(end), middle - 6.0), pos2(zero.max(end), middle + 6.0));
         ui.painter().rect_filled(bar, CornerRadius::same(2), theme.plan_wash(plan, 0.7));
         ui.painter().line_segment(

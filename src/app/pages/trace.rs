@@ -119,6 +119,7 @@ fn changes_ui(ui: &mut Ui, before: &UseCase<Estimate>, after: &UseCase<Estimate>
         ("Turns", tokens(|u| u.conversation.turns.mean.point())),
         ("Calls per request", tokens(|u| u.agent.calls.mean.point())),
     ];
+    ui.spacing_mut().interact_size.y = 15.0;
     Grid::new("changes").num_columns(3).spacing([space::M, 2.0]).show(ui, |ui| {
         for heading in ["", "now", "with the fit"] {
             ui.label(RichText::new(heading).small().color(theme.text_weak));
