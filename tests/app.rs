@@ -265,7 +265,7 @@ fn trace(folder: &Path) -> PathBuf {
         text.push_str(&format!("{time},{},{}\n", 100 + row * 37 % 100, 20 + row * 7 % 10));
     }
     let path = folder.join("trace.csv");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("a folder to write to");
     path
 }
 
