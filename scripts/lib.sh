@@ -58,6 +58,6 @@ need_toolchain() {
 # What a window needs to run: keyboard maps, X11 and Wayland clients, and Vulkan and GL in software where there is
 # no graphics card. Loaded at run time, so the build does not need them.
 window_packages=(
-    libx11-6 libx11-xcb1 libxcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0
+    libx11-6 libx11-xcb1 libxcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0 libfontconfig1
     libwayland-client0 libwayland-egl1 libegl1 libgl1 libgl1-mesa-dri libvulkan1 mesa-vulkan-drivers
 )

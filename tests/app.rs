@@ -2,9 +2,15 @@
 //!
 //! Answers are computed on the calling thread, so that nothing depends on the speed of the machine.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use breakeven::app::{App, AppOptions, Places, Prefs, Setup, Where};
+use breakeven::scenario::ScenarioDraft;
+use breakeven::stats::Estimate;
+use breakeven::workload::Profile;
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers, vec2};
+use eframe::egui::{DroppedFile, Key, Modifiers, OutputCommand, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
@@ -145,4 +151,221 @@ fn preferences_survive_the_window() {
     let (prefs, lost) = Prefs::read(&places.preferences().unwrap());
     assert!(lost.is_none());
     assert!((prefs.zoom - 1.1).abs() < 1e-3, "{}", prefs.zoom);
+}
+
+/// Presses at one place, moves to another and lets go, with a frame for each step.
+fn drag(harness: &mut Harness<'_, App>, from: Pos2, to: Pos2, steps: usize) {
+    harness.hover_at(from);
+    harness.run_steps(2);
+    harness.drag_at(from);
+    harness.run_steps(1);
+    for step in 1..=steps {
+        harness.hover_at(from + (to - from) * (step as f32 / steps as f32));
+        harness.run_steps(1);
+    }
+    harness.drop_at(to);
+    harness.run_steps(4);
+}
+
+/// A file that is dropped onto the window.
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn drop_file(harness: &mut Harness<'_, App>, path: &Path) {
+    harness.input_mut().dropped_files.push(Arc::new(Dropped(path.to_owned())));
+    harness.run_steps(6);
+}
+
+fn requests(harness: &Harness<'_, App>) -> Estimate {
+    harness.state().draft().workload.use_cases[0].requests_per_day.clone()
+}
+
+fn is_shown(harness: &Harness<'_, App>, label: &str) -> bool {
+    harness.query_all_by_label_contains(label).next().is_some()
+}
+
+#[test]
+fn a_whole_drag_of_a_slider_is_one_step_of_the_history() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    let before = requests(&harness);
+    let rect = harness.get_by_role_and_label(Role::Slider, "Requests per day").rect();
+    let thumb = rect.left_center() + vec2(rect.width() * 0.55, 0.0);
+    drag(&mut harness, thumb, thumb - vec2(60.0, 0.0), 8);
+    let moved = requests(&harness);
+    assert_ne!(moved, before);
+    click(&mut harness, "Undo");
+    assert_eq!(requests(&harness), before);
+    click(&mut harness, "Redo");
+    assert_eq!(requests(&harness), moved);
+}
+
+#[test]
+fn a_slider_with_the_focus_leaves_undo_to_the_window() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    let before = requests(&harness);
+    harness.get_by_role_and_label(Role::Slider, "Requests per day").focus();
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::ArrowRight);
+    assert_ne!(requests(&harness), before);
+    press(&mut harness, Modifiers::COMMAND, Key::Z);
+    assert_eq!(requests(&harness), before);
+}
+
+#[test]
+fn a_percentile_is_moved_by_its_handle_on_the_small_curve() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    let Estimate::Percentiles { p5, p50, p95 } = requests(&harness) else {
+        panic!("{:?}", requests(&harness))
+    };
+    let handle = harness.get_by_label("P95 handle of Requests per day").rect().center();
+    drag(&mut harness, handle, handle + vec2(15.0, 0.0), 5);
+    let Estimate::Percentiles { p5: low, p50: middle, p95: high } = requests(&harness) else { panic!() };
+    assert_eq!((low, middle), (p5, p50), "the other handles stay");
+    assert!(high > p95, "{high} is above {p95}");
+}
+
+#[test]
+fn a_week_is_painted_by_a_stroke_however_fast() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    let before = harness.state().draft().workload.use_cases[0].profile.weights();
+    let rect = harness.get_by_label_contains("Week by hour").rect();
+    // Along the first row, from the second hour to the last, in one frame.
+    let at = |share: f32| rect.left_top() + vec2(30.0 + share * (rect.width() - 30.0), 5.0);
+    drag(&mut harness, at(1.5 / 24.0), at(23.5 / 24.0), 1);
+    let use_case = &harness.state().draft().workload.use_cases[0];
+    assert!(matches!(use_case.profile, Profile::Hours(_)));
+    let after = use_case.profile.weights();
+    let ratio = |hour: usize| after[hour] / before[hour];
+    for hour in 1..24 {
+        assert!(ratio(hour) > 1.02 * ratio(30), "hour {hour} was painted");
+    }
+    assert!((ratio(0) / ratio(30) - 1.0).abs() < 0.05, "what was not passed over stays");
+}
+
+/// A trace of one request every ten seconds over two hours, prompts of 100 to 199 and outputs of 20 to 29 tokens.
+fn trace(folder: &Path) -> PathBuf {
+    let mut text = "TIMESTAMP,ContextTokens,GeneratedTokens\n".to_owned();
+    for row in 0..720 {
+        let (minute, second) = (row / 6, row % 6 * 10);
+        let time = format!("2023-11-16 {:02}:{:02}:{second:02}", 18 + minute / 60, minute % 60);
+        text.push_str(&format!("{time},{},{}\n", 100 + row * 37 % 100, 20 + row * 7 % 10));
+    }
+    let path = folder.join("trace.csv");
+    std::fs::write(&path, text).expect("a folder to write to");
+    path
+}
+
+#[test]
+fn a_dropped_trace_is_shown_first_applied_on_demand_and_taken_back_by_undo() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = trace(folder.path());
+    let mut harness = window(1280.0, Places::default());
+    let before = harness.state().draft().clone();
+    drop_file(&mut harness, &path);
+    assert_eq!(harness.state().page().text(), "Workload");
+    assert!(is_shown(&harness, "Fit to trace.csv, not applied yet"));
+    assert!(is_shown(&harness, "largest distance"), "its goodness is shown");
+    assert_eq!(harness.state().draft(), &before, "nothing changes before one says so");
+    click(&mut harness, "Apply the fit");
+    let requests = requests(&harness).point();
+    assert!((requests - 8640.0).abs() < 60.0, "{requests} a day, one every ten seconds");
+    assert!(is_shown(&harness, "Follows trace.csv"));
+    click(&mut harness, "Undo");
+    assert_eq!(harness.state().draft(), &before);
+    assert!(is_shown(&harness, "Fit to trace.csv, not applied yet"));
+    click(&mut harness, "Cancel");
+    assert!(!is_shown(&harness, "trace.csv"));
+}
+
+#[test]
+fn a_dropped_scenario_opens_and_garbage_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.ron");
+    breakeven::io::scenario::save(&path, &ScenarioDraft::new("Dropped")).unwrap();
+    let mut harness = window(1280.0, Places::default());
+    drop_file(&mut harness, &path);
+    assert_eq!(harness.state().scenario_name(), "Dropped");
+    let garbage = folder.path().join("picture.png");
+    std::fs::write(&garbage, [0x89, b'P', b'N', b'G', 0, 0xFF]).unwrap();
+    drop_file(&mut harness, &garbage);
+    assert!(is_shown(&harness, "Cannot open the scenario"));
+    assert_eq!(harness.state().scenario_name(), "Dropped", "the last good state stays");
+}
+
+#[test]
+fn a_dropped_text_is_counted_into_the_part_that_one_picks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prompt.txt");
+    std::fs::write(&path, "hello world hello world").unwrap();
+    let mut harness = window(1280.0, Places::default());
+    drop_file(&mut harness, &path);
+    harness.get_by_label("Count").scroll_to_me();
+    harness.run_steps(4);
+    click(&mut harness, "Count");
+    click(&mut harness, "Use as retrieved context");
+    let use_case = &harness.state().draft().workload.use_cases[0];
+    assert_eq!(use_case.retrieved_tokens, Estimate::Fixed(4.0));
+    assert_ne!(use_case.system_prompt_tokens, Estimate::Fixed(4.0), "the other parts stay");
+}
+
+#[test]
+fn a_month_under_the_pointer_is_marked_on_the_plot_of_volumes_too() {
+    let mut harness = window(1280.0, Places::default());
+    let rect = harness.get_by_label("Cost over the months").rect();
+    harness.hover_at(rect.left_bottom() + vec2(250.0, 60.0));
+    harness.run_steps(4);
+    let cursor = harness.state().cursor();
+    let month = cursor.month.expect("the pointer is over the months");
+    assert!(month > 0 && cursor.volume.is_none(), "{cursor:?}");
+    harness.hover_at(Pos2::new(5.0, 5.0));
+    harness.run_steps(4);
+    assert_eq!(harness.state().cursor().month, None);
+}
+
+#[test]
+fn the_data_of_a_plot_are_copied_as_csv() {
+    let mut harness = window(1280.0, Places::default());
+    click(&mut harness, "Data of Cost over volume");
+    harness.get_by_label("Copy as CSV").click();
+    let mut copied = None;
+    for _ in 0..4 {
+        harness.step();
+        copied =
+            copied.or(harness.output().platform_output.commands.iter().find_map(|command| match command {
+                OutputCommand::CopyText(text) => Some(text.clone()),
+                _ => None,
+            }));
+    }
+    let text = copied.expect("text in the clipboard");
+    assert!(text.starts_with("tokens_per_day,plan,usd_per_month"), "{}", &text[..80]);
+    let plans = harness.state().draft().plans.len();
+    assert_eq!((text.lines().count() - 1) % plans, 0);
+}
+
+#[test]
+fn a_scenario_that_cannot_be_computed_says_what_stands_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wrong.ron");
+    let mut draft = breakeven::io::presets::load(breakeven::io::presets::DEFAULT).unwrap();
+    draft.workload.use_cases[0].requests_per_day = Estimate::Fixed(-1.0);
+    breakeven::io::scenario::save(&path, &draft).unwrap();
+    let mut harness = window(1280.0, Places::default());
+    drop_file(&mut harness, &path);
+    assert!(is_shown(&harness, "stands in the way of an answer"));
+    click(&mut harness, "Show");
+    assert_eq!(harness.state().page().text(), "Workload");
 }

@@ -129,7 +129,7 @@ fn requests_in_the_off_peak_hours_of_a_price_sheet_pay_their_factor() {
     let at_hours = |hours: &[usize], ahead: i32| {
         let mut use_case = plain(100_000.0, 1_000.0, 300.0);
         let weights = (0..168).map(|hour| f64::from(u8::from(hours.contains(&hour)))).collect();
-        use_case.profile = Profile::Hours(breakeven::stats::quantities::Table(weights));
+        use_case.profile = Profile::Hours(Table(weights));
         let mut draft = draft(vec![use_case], vec![plan()]);
         draft.settings.utc_offset_hours = ahead;
         run_rate(&draft)[0]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
 use super::pages::Page;
+use crate::scenario::fitted::Taken;
+use crate::tokenizer::Split;
 
 /// Something that the window can be asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,20 @@ pub enum Action {
     CopyDecision,
     /// The scenario as a file's text, to the clipboard.
     CopyScenario,
+    /// The data of a plot, to the clipboard.
+    CopyTable {
+        /// What it is.
+        name: String,
+        /// The table.
+        csv: String,
+    },
+    /// Ask where, and save the data of a plot there.
+    SaveTable {
+        /// What it is.
+        name: String,
+        /// The table.
+        csv: String,
+    },
     /// Count the tokens of a text; the answer comes under the tag in [`super::view::Errands::tokens`].
     CountTokens {
         /// Names the answer.
@@ -63,13 +79,27 @@ pub enum Action {
         text: String,
         /// `o200k_base`, `cl100k_base`, or the path of a `tokenizer.json`.
         encoding: String,
+        /// How many texts it is.
+        split: Split,
     },
-    /// Read a trace and fit the lengths and the volume of a use case to it.
+    /// Read a trace and fit lengths and arrivals to it; shown beside the use case, not taken over.
     FitTrace {
         /// Id of the use case.
         use_case: String,
         /// Where the trace is; none asks for it.
         path: Option<PathBuf>,
+    },
+    /// Take over what the trace of a use case says.
+    ApplyFit {
+        /// Id of the use case.
+        use_case: String,
+        /// What is taken over.
+        taken: Taken,
+    },
+    /// Forget the trace of a use case.
+    DropFit {
+        /// Id of the use case.
+        use_case: String,
     },
     /// What the keys do, and where to begin.
     Help,

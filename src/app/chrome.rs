@@ -7,6 +7,7 @@ use eframe::egui::{
 };
 
 use super::action::{Action, Group, ThemeChoice};
+use super::dispatch::Dropped;
 use super::icons::{Icon, icon_button};
 use super::pages::{NAVIGATION, Page};
 use super::theme::{self, Theme, space};
@@ -339,21 +340,20 @@ impl App {
 
     /// Says what dropping a file would do.
     pub(super) fn hovering_file_ui(&self, ctx: &Context, theme: &Theme) {
-        if ctx.input(|input| input.raw.hovered_files.is_empty()) {
-            return;
-        }
+        let hovered = ctx.input(|input| {
+            let first = input.raw.hovered_files.first()?;
+            Some(first.path.as_deref().map_or(Dropped::Scenario, Dropped::of))
+        });
+        let Some(hovered) = hovered else { return };
         let screen = ctx.content_rect();
         let painter =
             ctx.layer_painter(egui::LayerId::new(Order::Foreground, egui::Id::unique("hovering file")));
         painter.rect_filled(screen, 0.0, theme.backdrop());
         let font = theme::display().resolve(&ctx.global_style());
-        painter.text(
-            screen.center(),
-            Align2::CENTER_CENTER,
-            "Drop to open the scenario",
-            font,
-            theme.on_accent,
-        );
+        let words = painter.layout_no_wrap(hovered.text().to_owned(), font, theme.text_strong);
+        let rect = Align2::CENTER_CENTER.anchor_size(screen.center(), words.size());
+        painter.rect_filled(rect.expand2(vec2(28.0, 16.0)), CornerRadius::same(8), theme.raised);
+        painter.galley(rect.min, words, theme.text_strong);
     }
 }
 

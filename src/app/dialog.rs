@@ -1,11 +1,12 @@
 //! Dialogs that stop everything else: unsaved changes, recovery, a path, help, about.
 
 use eframe::egui::{
-    self, Button, Context, Grid, Id, Key, Label, Modal, Modifiers, RichText, ScrollArea, TextEdit, vec2,
+    self, Button, Context, Grid, Id, Key, KeyboardShortcut, Label, Modal, Modifiers, RichText, ScrollArea,
+    TextEdit, vec2,
 };
 
 use super::App;
-use super::action::{Action, Group};
+use super::action::{Action, Group, Verb};
 use super::chrome::name_field;
 use super::files::{Answer, Purpose};
 use super::recovery::{self, Found};
@@ -112,19 +113,33 @@ impl App {
         }
         ui.add_space(space::S);
         ui.label(theme::section_text("Keys").color(theme.text_strong));
-        ScrollArea::vertical().max_height(260.0).auto_shrink([false, true]).show(ui, |ui| {
-            Grid::new("keys").num_columns(2).spacing(vec2(space::XL, 4.0)).show(ui, |ui| {
-                for group in Group::ALL {
-                    let keyed = self.verbs.iter().filter(|verb| verb.group == group);
-                    for verb in keyed {
-                        let Some(shortcut) = verb.shortcut else { continue };
-                        ui.label(RichText::new(verb.text).color(theme.text));
-                        ui.label(RichText::new(ui.ctx().format_shortcut(&shortcut)).color(theme.text_weak));
+        let keyed: Vec<(&Verb, KeyboardShortcut)> = Group::ALL
+            .into_iter()
+            .flat_map(|group| self.verbs.iter().filter(move |verb| verb.group == group))
+            .filter_map(|verb| Some((verb, verb.shortcut?)))
+            .collect();
+        // Two columns, read downwards, so that all keys are seen at once.
+        let rows = keyed.len().div_ceil(2);
+        let height = (ui.ctx().content_rect().height() - 330.0).max(120.0);
+        ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .auto_shrink([false, true])
+            .show(ui, |ui| {
+                ui.spacing_mut().interact_size.y = 18.0;
+                Grid::new("keys").num_columns(4).spacing(vec2(space::XL, 4.0)).show(ui, |ui| {
+                    for row in 0..rows {
+                        for (verb, shortcut) in [keyed.get(row), keyed.get(rows + row)].into_iter().flatten()
+                        {
+                            ui.label(RichText::new(verb.text).color(theme.text));
+                            ui.label(
+                                RichText::new(ui.ctx().format_shortcut(shortcut)).color(theme.text_weak),
+                            );
+                        }
                         ui.end_row();
                     }
-                }
+                });
             });
-        });
         close_row(ui)
     }
 
@@ -261,9 +276,12 @@ fn path_ui(ui: &mut egui::Ui, theme: &Theme, purpose: &Purpose, text: &mut Strin
         response.request_focus();
     }
     let path = std::path::Path::new(text.trim());
-    let reading = *purpose != Purpose::Save;
-    let able = !text.trim().is_empty() && (!reading || path.is_file()) && !path.is_dir();
+    let reading = !purpose.writes();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let lost = folder.is_some_and(|folder| !folder.is_dir());
+    let able = !text.trim().is_empty() && !path.is_dir() && if reading { path.is_file() } else { !lost };
     let (hint, colour) = match (able, reading) {
+        (false, _) if lost => ("There is no such folder", theme.warning),
         (false, true) => ("There is no file at this path", theme.text_weak),
         (false, false) => ("Write the name of a file", theme.text_weak),
         (true, false) if path.exists() => ("A file is there; it will be replaced", theme.warning),

@@ -1,6 +1,7 @@
 //! Where every action ends: opening, saving, moving, and the like.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::{Context, ViewportCommand};
@@ -8,9 +9,11 @@ use eframe::egui::{Context, ViewportCommand};
 use super::action::Action;
 use super::dialog::Dialog;
 use super::document::{Document, Origin};
+use super::errands::Fitted;
 use super::files::{Answer, Purpose, proposed_name};
 use super::notice::Notices;
 use super::pages::Page;
+use super::pages::counter;
 use super::places::Places;
 use super::prefs::ZOOM;
 use super::recovery::{self, Found};
@@ -21,9 +24,11 @@ use crate::catalog::Catalog;
 use crate::io::{overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
-use crate::scenario::fitted::{Taken, TakenLengths, apply};
+use crate::scenario::fitted::{Taken, apply};
 use crate::stats::quantities::{self, Quantified as _};
-use crate::workload::fit::TraceFit;
+
+/// What to do about a file that cannot be written.
+const ELSEWHERE: &str = "Choose a folder that exists and that you may write to.";
 
 /// One step of zoom.
 const ZOOM_STEP: f32 = 0.1;
@@ -72,6 +77,53 @@ pub(super) fn first_document(options: &AppOptions, last: Option<&Path>, notices:
     }
 }
 
+/// Largest text that the counter takes: it is laid out as a whole in each frame.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+
+/// What a file that is dropped onto the window is taken for, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dropped {
+    /// A scenario, to be opened; whatever is not known, too, whose error then says what it is not.
+    Scenario,
+    /// A request trace, to be fitted.
+    Trace,
+    /// A tokenizer, to count with.
+    Tokenizer,
+    /// A text, to be counted.
+    Text,
+}
+
+impl Dropped {
+    pub(super) fn of(path: &Path) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if ends(&[".json"]) && name.contains("tokenizer") {
+            Self::Tokenizer
+        } else if ends(&[".csv", ".jsonl", ".json"]) {
+            Self::Trace
+        } else if ends(&[".txt", ".md"]) {
+            Self::Text
+        } else {
+            Self::Scenario
+        }
+    }
+
+    /// What dropping it would do.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Scenario => "Drop to open the scenario",
+            Self::Trace => "Drop to fit a use case to the trace",
+            Self::Tokenizer => "Drop to count with this tokenizer",
+            Self::Text => "Drop to count the tokens of the text",
+        }
+    }
+}
+
+/// A file name for the data of a plot.
+fn table_name(scenario: &str, plot: &str) -> String {
+    proposed_name(&format!("{scenario} {plot}"), "csv")
+}
+
 fn with_remedy(error: &file::ScenarioFileError) -> String {
     error.to_string()
 }
@@ -115,9 +167,21 @@ impl App {
                 ctx.copy_text(file::to_text(&self.document.draft));
                 self.notices.note("The scenario is in the clipboard");
             }
-            Action::CountTokens { tag, text, encoding } => self.errands.count(tag, text, &encoding),
+            Action::CopyTable { name, csv } => {
+                ctx.copy_text(csv);
+                self.notices.note(format!("{name}: the data are in the clipboard"));
+            }
+            Action::SaveTable { name, csv } => {
+                let proposed = table_name(&self.document.draft.name, &name);
+                self.ask_for(&Purpose::Table { name, csv }, &proposed);
+            }
+            Action::CountTokens { tag, text, encoding, split } => {
+                self.errands.count(tag, text, &encoding, split);
+            }
             Action::FitTrace { use_case, path: Some(path) } => self.errands.fit(use_case, path),
             Action::FitTrace { use_case, path: None } => self.ask_for(&Purpose::Trace(use_case), ""),
+            Action::ApplyFit { use_case, taken } => self.apply_fit(&use_case, taken),
+            Action::DropFit { use_case } => self.errands.forget_fit(&use_case),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
@@ -171,6 +235,7 @@ impl App {
         self.opened = baseline(&draft);
         self.document = Document::new(draft, origin, self.document.revision() + 1);
         self.session = super::view::Session { page, ..Default::default() };
+        self.errands.forget();
         self.live.forget();
         self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
     }
@@ -211,7 +276,7 @@ impl App {
 
     fn ask_where_to_save(&mut self) {
         let name = self.document.path().and_then(Path::file_name).map_or_else(
-            || proposed_name(&self.document.draft.name),
+            || proposed_name(&self.document.draft.name, "ron"),
             |name| name.to_string_lossy().into_owned(),
         );
         self.ask_for(&Purpose::Save, &name);
@@ -240,7 +305,17 @@ impl App {
             }
             Err(error) => {
                 self.after_save = None;
-                self.notices.error("Cannot save the scenario", error.to_string());
+                self.notices.error("Cannot save the scenario", format!("{error}. {ELSEWHERE}"));
+            }
+        }
+    }
+
+    /// Writes the data of a plot.
+    fn write_table(&mut self, name: &str, path: &Path, csv: &str) {
+        match file::replace(path, |file| file.write_all(csv.as_bytes())) {
+            Ok(()) => self.notices.note(format!("{name}: saved to {}", path.display())),
+            Err(error) => {
+                self.notices.error("Cannot save the data of the plot", format!("{error}. {ELSEWHERE}"));
             }
         }
     }
@@ -254,19 +329,22 @@ impl App {
     /// A dialog of the system, or our own field, was answered.
     pub(super) fn file_answered(&mut self, ctx: &Context, purpose: Purpose, answer: Answer) {
         match answer {
-            Answer::Picked(path) => match purpose {
-                Purpose::Open => self.open(&path),
-                Purpose::Save => {
-                    let path = if path.extension().is_none() { path.with_extension("ron") } else { path };
-                    self.save_to(ctx, path);
+            Answer::Picked(path) => {
+                let bare = purpose.writes() && path.extension().is_none();
+                let path = if bare { path.with_extension(purpose.extension()) } else { path };
+                match purpose {
+                    Purpose::Open => self.open(&path),
+                    Purpose::Save => self.save_to(ctx, path),
+                    Purpose::Trace(use_case) => self.errands.fit(use_case, path),
+                    Purpose::Table { name, csv } => self.write_table(&name, &path, &csv),
                 }
-                Purpose::Trace(use_case) => self.errands.fit(use_case, path),
-            },
+            }
             Answer::Nothing => self.after_save = None,
             Answer::NoDialog => {
                 let folder = self.folder().unwrap_or_else(|| std::env::current_dir().unwrap_or_default());
                 let text = match &purpose {
-                    Purpose::Save => folder.join(proposed_name(&self.document.draft.name)),
+                    Purpose::Save => folder.join(proposed_name(&self.document.draft.name, "ron")),
+                    Purpose::Table { name, .. } => folder.join(table_name(&self.document.draft.name, name)),
                     Purpose::Open | Purpose::Trace(_) => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
@@ -274,22 +352,83 @@ impl App {
         }
     }
 
-    /// Takes over what a trace says about a use case, once it has been read.
-    pub(super) fn trace_fitted(&mut self, use_case: &str, path: &Path, fit: &TraceFit) {
-        let found = self.document.draft.workload.use_cases.iter_mut().find(|known| known.id == use_case);
-        let Some(found) = found else {
-            self.notices.error("The trace was read, but its use case is gone", path.display().to_string());
-            return;
-        };
-        apply(fit, found, Taken { arrivals: true, start_hour: 0, lengths: TakenLengths::Chosen });
+    /// Shows what a trace says, once it has been read; nothing is changed by it.
+    pub(super) fn trace_fitted(&mut self, fitted: &Fitted) {
+        let Fitted { use_case, path, .. } = fitted;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let mut details = format!("{} requests; prompts and answers as in the trace.", fit.arrivals.requests);
-        for note in &fit.notes {
-            details.push_str(&format!(" {note}"));
+        if !self.document.draft.workload.use_cases.iter().any(|known| known.id == *use_case) {
+            self.errands.forget_fit(use_case);
+            self.notices.error("The trace was read, but its use case is gone", path.display().to_string());
+        } else if self.session.page == Page::Workload {
+            self.session.use_case = Some(use_case.clone());
+        } else {
+            self.notices.note(format!("{name} was read: its fit waits on the page Workload"));
         }
-        self.notices.add(Severity::Note, format!("“{}” now follows {name}", found.name), details);
+    }
+
+    /// Takes over what a trace says about a use case: one step of the history.
+    fn apply_fit(&mut self, use_case: &str, taken: Taken) {
+        let Some((path, fit)) = self.errands.answers().fits.get(use_case) else { return };
+        let found = self.document.draft.workload.use_cases.iter_mut().find(|known| known.id == use_case);
+        let Some(found) = found else { return };
+        apply(fit, found, taken);
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let text = format!("“{}” now follows {name}", found.name);
+        self.notices.add(Severity::Note, text, "Undo takes it back.");
         self.document.observe(true);
         self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+    }
+
+    /// Does with a dropped file what its name says.
+    pub(super) fn dropped(&mut self, ctx: &Context, path: &Path) {
+        match Dropped::of(path) {
+            Dropped::Scenario => self.act(ctx, Action::OpenPath(path.to_owned())),
+            Dropped::Trace => {
+                let cases = &self.document.draft.workload.use_cases;
+                let chosen =
+                    self.session.use_case.as_ref().filter(|id| cases.iter().any(|known| known.id == **id));
+                let Some(use_case) = chosen.or(cases.first().map(|first| &first.id)).cloned() else {
+                    let how = "Add one on the page Workload, then drop the trace again.";
+                    self.notices.error("There is no use case to fit to the trace", how);
+                    return;
+                };
+                self.act(ctx, Action::GoUseCase(use_case.clone()));
+                self.errands.fit(use_case, path.to_owned());
+            }
+            Dropped::Tokenizer => {
+                self.session.picks.insert("encoding".to_owned(), path.display().to_string());
+                self.notices.note("Texts are now counted with this tokenizer");
+            }
+            Dropped::Text => self.take_text(path),
+        }
+    }
+
+    /// Puts a text into the counter of the use case in hand.
+    fn take_text(&mut self, path: &Path) {
+        let Some(id) = self
+            .session
+            .use_case
+            .clone()
+            .or_else(|| self.document.draft.workload.use_cases.first().map(|first| first.id.clone()))
+        else {
+            return;
+        };
+        let read = std::fs::metadata(path).and_then(|data| {
+            if data.len() > TEXT_BYTES_MAX {
+                let most = crate::unit::format::bytes(TEXT_BYTES_MAX as f64);
+                let why = format!("it is larger than {most}; count it with `breakeven tokens FILE`");
+                return Err(std::io::Error::other(why));
+            }
+            std::fs::read_to_string(path)
+        });
+        match read {
+            Ok(text) => {
+                self.session.texts.insert(counter(&id), text);
+                self.session.picks.insert("count".to_owned(), "open".to_owned());
+                (self.session.page, self.session.use_case) = (Page::Workload, Some(id));
+            }
+            Err(error) => self.notices.error("Cannot read the text", format!("{error}: {}", path.display())),
+        }
     }
 
     fn copy_decision(&mut self, ctx: &Context) {
@@ -303,5 +442,24 @@ impl App {
         let (name, money) = (&self.document.draft.name, self.document.draft.settings.money());
         ctx.copy_text(report::decision(name, outcome.value, forecast, break_even, &money));
         self.notices.note("The decision is in the clipboard");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_file_is_taken_for_what_its_name_says() {
+        for (name, expected) in [
+            ("/a/My plan.ron", Dropped::Scenario),
+            ("trace.CSV", Dropped::Trace),
+            ("requests.jsonl", Dropped::Trace),
+            ("tokenizer.json", Dropped::Tokenizer),
+            ("prompt.txt", Dropped::Text),
+            ("no-extension", Dropped::Scenario),
+        ] {
+            assert_eq!(Dropped::of(Path::new(name)), expected, "{name}");
+        }
     }
 }

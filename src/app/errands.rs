@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use crate::io::trace;
 use crate::job::{JobEvent, Lane, Progress};
-use crate::tokenizer::{Encoding, Tokenizer};
+use crate::tokenizer::{Encoding, LengthSummary, Split, Tokenizer};
 use crate::workload::fit::{self, TraceFit};
 
 use super::live::Where;
 use super::notice::Notices;
 use super::view::Errands;
 
-/// What comes back from counting: the tag and the tokens, or why not.
-type Counted = (String, Result<u64, String>);
+/// What comes back from counting: the tag and the lengths, or why not.
+type Counted = (String, Result<LengthSummary, String>);
 
 /// A use case's id, the trace it follows, and what the trace says.
 pub struct Fitted {
@@ -46,14 +46,20 @@ impl ErrandRunner {
     /// Counts the tokens of a text; a newer text replaces one that waits.
     ///
     /// - `encoding`: `o200k_base`, `cl100k_base`, or the path of a `tokenizer.json`.
-    pub fn count(&mut self, tag: String, text: String, encoding: &str) {
+    pub fn count(&mut self, tag: String, text: String, encoding: &str, split: Split) {
         let encoding = Encoding::BUILT_IN
             .into_iter()
             .find(|known| known.name() == encoding)
             .unwrap_or_else(|| Encoding::HuggingFace(encoding.into()));
         self.counts.submit(0, move |_| {
-            let count = Tokenizer::load(&encoding).and_then(|tokenizer| tokenizer.count(&text));
-            Ok((tag, count.map(|tokens| tokens as u64).map_err(|error| error.to_string())))
+            let count =
+                Tokenizer::load(&encoding).and_then(|tokenizer| tokenizer.summary(split.parts(&text)));
+            let lengths = match count {
+                Ok(Some(lengths)) => Ok(lengths),
+                Ok(None) => Err("there is no text to count".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            Ok((tag, lengths))
         });
     }
 
@@ -82,9 +88,22 @@ impl ErrandRunner {
         self.fits.cancel();
     }
 
+    /// Forgets the trace of a use case.
+    pub fn forget_fit(&mut self, use_case: &str) {
+        self.answers.fits.remove(use_case);
+    }
+
+    /// Forgets everything about a document that is left.
+    pub fn forget(&mut self) {
+        self.fits.cancel();
+        self.counts.cancel();
+        self.answers.fits.clear();
+        self.answers.tokens.clear();
+    }
+
     /// Takes what is done.
     ///
-    /// - Returns a fit that is to be taken over.
+    /// - Returns a fit that has just been made.
     pub fn poll(&mut self, notices: &mut Notices) -> Option<Fitted> {
         for (_, event) in self.counts.poll() {
             match event {

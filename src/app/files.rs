@@ -20,6 +20,13 @@ pub enum Purpose {
     Save,
     /// To fit a use case, by id, to a trace.
     Trace(String),
+    /// To save the data of a plot.
+    Table {
+        /// What it is.
+        name: String,
+        /// The table.
+        csv: String,
+    },
 }
 
 impl Purpose {
@@ -30,6 +37,22 @@ impl Purpose {
             Self::Open => "Open a scenario",
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
+            Self::Table { .. } => "Save the data of the plot",
+        }
+    }
+
+    /// Whether a file is written, and not read.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        matches!(self, Self::Save | Self::Table { .. })
+    }
+
+    /// The extension that a file gets if it is given none.
+    #[must_use]
+    pub const fn extension(&self) -> &'static str {
+        match self {
+            Self::Open | Self::Save => "ron",
+            Self::Trace(_) | Self::Table { .. } => "csv",
         }
     }
 }
@@ -66,10 +89,11 @@ impl Files {
         if let Some(folder) = folder {
             dialog = dialog.set_directory(folder);
         }
-        let (saving, name) = (*purpose == Purpose::Save, name.to_owned());
+        let (saving, name) = (purpose.writes(), name.to_owned());
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
             Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
+            Purpose::Table { .. } => dialog.add_filter("Table", &["csv"]),
         };
         self.asked = Some((purpose.clone(), Instant::now()));
         self.lane.submit(0, move |_| {
@@ -115,9 +139,9 @@ impl Files {
     }
 }
 
-/// A file name made of the scenario's name.
+/// A file name made of the scenario's name, or of another.
 #[must_use]
-pub fn proposed_name(name: &str) -> String {
+pub fn proposed_name(name: &str, extension: &str) -> String {
     let mut stem = String::new();
     for letter in name.chars().take(60) {
         if letter.is_alphanumeric() {
@@ -127,7 +151,7 @@ pub fn proposed_name(name: &str) -> String {
         }
     }
     let stem = stem.trim_end_matches('-');
-    format!("{}.ron", if stem.is_empty() { "scenario" } else { stem })
+    format!("{}.{extension}", if stem.is_empty() { "scenario" } else { stem })
 }
 
 #[cfg(test)]
@@ -142,7 +166,7 @@ mod tests {
             ("../..", "scenario.ron"),
             ("", "scenario.ron"),
         ] {
-            assert_eq!(proposed_name(name), expected);
+            assert_eq!(proposed_name(name, "ron"), expected);
         }
     }
 }

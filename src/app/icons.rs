@@ -27,6 +27,8 @@ pub enum Icon {
     Up,
     /// An arrow down.
     Down,
+    /// An arrow down to a line.
+    Export,
 }
 
 /// A button that is a sign; the name is for the ear, the tooltip and tests.
@@ -82,6 +84,12 @@ pub fn paint(painter: &Painter, centre: Pos2, icon: Icon, colour: Color32) {
             painter.line_segment([at(0.0, -5.0), at(0.0, 5.0)], stroke);
             painter.line_segment([at(-4.0, -side), at(0.0, side * -5.0)], stroke);
             painter.line_segment([at(4.0, -side), at(0.0, side * -5.0)], stroke);
+        }
+        Icon::Export => {
+            painter.line_segment([at(0.0, -5.5), at(0.0, 2.0)], stroke);
+            painter.line_segment([at(-3.5, -1.5), at(0.0, 2.0)], stroke);
+            painter.line_segment([at(3.5, -1.5), at(0.0, 2.0)], stroke);
+            painter.line_segment([at(-5.0, 5.0), at(5.0, 5.0)], stroke);
         }
         Icon::Close => {
             painter.line_segment([at(-4.0, -4.0), at(4.0, 4.0)], stroke);

@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use eframe::egui::{self, CentralPanel, Context, Frame, ThemePreference, ViewportCommand};
 
 use crate::catalog::Catalog;
+use crate::scenario::ScenarioDraft;
 
 pub use self::launch::{AppError, AppOptions, run};
 pub use self::live::Where;
@@ -42,7 +43,7 @@ pub use self::prefs::Prefs;
 use self::action::{Action, ThemeChoice, Verb};
 use self::dialog::Dialog;
 use self::document::{Document, Origin};
-use self::errands::{ErrandRunner, Fitted};
+use self::errands::ErrandRunner;
 use self::files::Files;
 use self::live::Live;
 use self::notice::Notices;
@@ -178,6 +179,24 @@ impl App {
         self.session.page
     }
 
+    /// The scenario as it is edited.
+    #[must_use]
+    pub const fn draft(&self) -> &ScenarioDraft {
+        &self.document.draft
+    }
+
+    /// Whether draws of the scenario as it stands are shown, be it the first block of them.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.live.forecast().is_some_and(|shown| !shown.stale)
+    }
+
+    /// What is pointed at, as every plot of the page shows it.
+    #[must_use]
+    pub const fn cursor(&self) -> plots::cursor::Cursor {
+        self.session.cursor
+    }
+
     /// Name of the scenario as it is edited.
     #[must_use]
     pub fn scenario_name(&self) -> &str {
@@ -221,8 +240,8 @@ impl App {
         if let Some(again) = again {
             ctx.request_repaint_after(again);
         }
-        if let Some(Fitted { use_case, path, fit }) = self.errands.poll(&mut self.notices) {
-            self.trace_fitted(&use_case, &path, &fit);
+        if let Some(fitted) = self.errands.poll(&mut self.notices) {
+            self.trace_fitted(&fitted);
         }
         if let Some((purpose, answer)) = self.files.poll() {
             self.file_answered(ctx, purpose, answer);
@@ -267,8 +286,11 @@ impl App {
         let dropped = ctx.input(|input| {
             input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect::<Vec<_>>()
         });
-        if let Some(path) = dropped.into_iter().next() {
-            self.act(ctx, Action::OpenPath(path));
+        if dropped.len() > 1 {
+            self.notices.note(format!("{} files were dropped; the first one is taken", dropped.len()));
+        }
+        if let Some(path) = dropped.first() {
+            self.dropped(ctx, path);
         }
     }
 
@@ -353,27 +375,20 @@ impl eframe::App for App {
     }
 }
 
+/// Draws a part of the window that edits the draft and reads results.
+type Seen = fn(&mut egui::Ui, &mut ScenarioDraft, &mut Session, &View<'_>, &mut Outbox);
+
 impl App {
     fn page_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox) {
-        let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
-        let view = View {
-            outcome: live.outcome(),
-            forecast: live.forecast(),
-            break_even: live.break_even(),
-            sensitivity: live.sensitivity(),
-            verdict: live.verdict(),
-            problems: live.problems(),
-            opened,
-            catalog,
-            revision: document.revision(),
-            theme,
-            errands: errands.answers(),
-            recent: &prefs.recent,
-        };
-        ui.push_id(session.page, |ui| pages::ui(ui, &mut document.draft, session, &view, out));
+        self.seen_ui(ui, theme, out, pages::ui);
     }
 
     fn inspector_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox) {
+        self.seen_ui(ui, theme, out, pages::inspector_ui);
+    }
+
+    /// Draws with everything that a page may see.
+    fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
         let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
         let view = View {
             outcome: live.outcome(),
@@ -389,6 +404,6 @@ impl App {
             errands: errands.answers(),
             recent: &prefs.recent,
         };
-        ui.push_id(session.page, |ui| pages::inspector_ui(ui, &mut document.draft, session, &view, out));
+        ui.push_id(session.page, |ui| draw(ui, &mut document.draft, session, &view, out));
     }
 }

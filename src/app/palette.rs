@@ -224,7 +224,8 @@ pub fn pressed(ctx: &Context, verbs: &[Verb]) -> Option<Action> {
     // The keys with the most modifiers first: otherwise Ctrl+Shift+Z would be taken for Ctrl+Z.
     let mut keyed: Vec<&Verb> = verbs.iter().filter(|verb| verb.shortcut.is_some()).collect();
     keyed.sort_by_key(|verb| verb.shortcut.is_none_or(|shortcut| !shortcut.modifiers.shift));
-    let typing = ctx.egui_wants_keyboard_input();
+    // A slider or a button that has the focus does not type.
+    let typing = ctx.text_edit_focused();
     keyed.into_iter().find_map(|verb| {
         // A field that is being typed in has an undo of its own.
         if typing && matches!(verb.action, Action::Undo | Action::Redo) {

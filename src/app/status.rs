@@ -8,7 +8,7 @@ use eframe::egui::{
 use super::App;
 use super::action::Action;
 use super::chrome::stays_open;
-use super::pages::Page;
+use super::pages::findings::finding_ui;
 use super::theme::{self, Theme, space};
 use super::view::Outbox;
 use crate::analysis::Severity;
@@ -144,7 +144,9 @@ impl App {
             ui.set_width(440.0);
             ScrollArea::vertical().max_height(320.0).auto_shrink([false, true]).show(ui, |ui| {
                 for problem in all {
-                    finding_ui(ui, theme, problem, out);
+                    if finding_ui(ui, problem, out) {
+                        ui.close();
+                    }
                 }
             });
         });
@@ -159,53 +161,6 @@ impl App {
         } else {
             let word = if self.document.path().is_some() { "saved" } else { "unchanged" };
             ui.label(RichText::new(word).color(theme.text_weak));
-        }
-    }
-}
-
-fn finding_ui(ui: &mut Ui, theme: &Theme, problem: &Problem, out: &mut Outbox) {
-    let colour = theme.severity(problem.severity);
-    ui.horizontal_top(|ui| {
-        ui.label(RichText::new(theme::severity_sign(problem.severity)).color(colour));
-        ui.vertical(|ui| {
-            ui.add(Label::new(RichText::new(&problem.message).color(theme.text_strong)).wrap());
-            ui.add(Label::new(RichText::new(&problem.remedy).small().color(theme.text_weak)).wrap());
-            if let Some(action) = place(&problem.path)
-                && ui.link(RichText::new("Show").small()).clicked()
-            {
-                out.send(action);
-                ui.close();
-            }
-        });
-    });
-    ui.add_space(space::S);
-}
-
-/// Where a path of the scenario is edited.
-fn place(path: &str) -> Option<Action> {
-    let mut parts = path.split('.');
-    match (parts.next()?, parts.next(), parts.next()) {
-        ("plans", Some(plan), _) => Some(Action::GoPlan(plan.to_owned())),
-        ("plans", None, _) => Some(Action::Go(Page::Plans)),
-        ("workload", Some("use_cases"), Some(id)) => Some(Action::GoUseCase(id.to_owned())),
-        ("workload", ..) => Some(Action::Go(Page::Workload)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_leads_to_the_page_where_it_is_resolved() {
-        for (path, expected) in [
-            ("plans.api.endpoints.x.quality", Some(Action::GoPlan("api".to_owned()))),
-            ("plans", Some(Action::Go(Page::Plans))),
-            ("workload.use_cases.chat.slo", Some(Action::GoUseCase("chat".to_owned()))),
-            ("settings.seed", None),
-        ] {
-            assert_eq!(place(path), expected, "{path}");
         }
     }
 }

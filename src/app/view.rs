@@ -8,12 +8,14 @@ use std::path::PathBuf;
 
 use super::action::Action;
 use super::pages::Page;
+use super::plots::cursor::Cursor;
 use super::theme::Theme;
 use super::widgets::Baseline;
-use crate::analysis::{BreakEven, Forecast, Outcome, Sensitivity};
+use crate::analysis::{BreakEven, Forecast, Outcome, PlanForecast, PlanOutcome, Sensitivity};
 use crate::catalog::Catalog;
 use crate::report::Verdict;
 use crate::scenario::Problems;
+use crate::tokenizer::LengthSummary;
 use crate::workload::fit::TraceFit;
 
 /// A result, and whether the draft has moved on since it was computed.
@@ -63,12 +65,28 @@ pub struct View<'a> {
     pub recent: &'a [PathBuf],
 }
 
+impl View<'_> {
+    /// The forecast of a plan, if there are draws of it.
+    #[must_use]
+    pub fn drawn(&self, id: &str) -> Option<&PlanForecast> {
+        self.forecast.and_then(|shown| shown.value.plans.iter().find(|plan| plan.id == id))
+    }
+
+    /// What a plan costs in the mean month, US dollars: over the draws as soon as there are any, so that every page
+    /// gives the same figure; at the point values before.
+    #[must_use]
+    pub fn mean_month_usd(&self, plan: &PlanOutcome) -> f64 {
+        self.drawn(&plan.id).map_or(plan.mean_month_usd, |drawn| drawn.mean_month.mean)
+    }
+}
+
 /// Slow things that a page asked for.
 #[derive(Debug, Default)]
 pub struct Errands {
-    /// Tokens of the last counted text, by the tag that the page gave; an error is a sentence.
-    pub tokens: BTreeMap<String, Result<u64, String>>,
-    /// The last trace of each use case and what it says, by the use case's id.
+    /// Lengths of the last counted texts, by the tag that the page gave; an error is a sentence.
+    pub tokens: BTreeMap<String, Result<LengthSummary, String>>,
+    /// The last trace that was read for each use case and what it says, by the use case's id; it is taken over only by
+    /// [`Action::ApplyFit`].
     pub fits: BTreeMap<String, (PathBuf, TraceFit)>,
     /// Whether something is on its way.
     pub busy: bool,
@@ -101,12 +119,10 @@ pub struct Session {
     pub use_case: Option<String>,
     /// Id of the plan in hand.
     pub plan: Option<String>,
-    /// Volume under the pointer, tokens per day, shown on every linked plot.
-    pub hovered_volume: Option<f64>,
-    /// Position of the plan under the pointer, emphasised on every linked plot.
-    pub hovered_plan: Option<usize>,
-    /// Month under the pointer, from 0.
-    pub hovered_month: Option<usize>,
+    /// What was under the pointer in the last frame; every plot of the page shows it.
+    pub cursor: Cursor,
+    /// What is under the pointer in this frame.
+    pub pointed: Cursor,
     /// Paths of the inputs beside the page, in the order in which they are shown.
     pub inputs: Vec<String>,
     /// What *Why?* was last asked about: a path of the scenario or the name of a result.

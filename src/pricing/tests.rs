@@ -437,7 +437,8 @@ proptest! {
         });
         let reserved = |p: &[f64; 8]| CapacityTerms::Reserved(ReservedTerms { usd_per_gpu_hour: p[5], term_months: 12 });
         let on_demand = |p: &[f64; 8]| CapacityTerms::OnDemand(p[6]);
-        let kinds: [&dyn Fn(&[f64; 8]) -> CapacityTerms<f64>; 4] = [&spot, &own, &reserved, &on_demand];
+        type Kind<'a> = &'a dyn Fn(&[f64; 8]) -> CapacityTerms<f64>;
+        let kinds: [Kind<'_>; 4] = [&spot, &own, &reserved, &on_demand];
         for kind in kinds {
             let now = cost(&kind(&prices));
             for one in 0..8 {

@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn an_error_and_its_value_stop_at_the_same_digit() {
-        assert_eq!(usd_with_error(1_238.4471, 31.0), "$1,240 ± 30");
+        assert_eq!(usd_with_error(1_238.447_1, 31.0), "$1,240 ± 30");
         assert_eq!(usd_with_error(11_903.0, 123.0), "$11.90 ± 0.12 K");
         assert_eq!(usd_with_error(4.3, 0.05), "$4.30 ± 0.05");
         assert_eq!(usd_with_error(4.3, 0.0), "$4.30");

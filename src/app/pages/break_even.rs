@@ -1,29 +1,41 @@
 //! At which volume the answer flips: the curves, every crossing, and how sure it is today.
 
-use eframe::egui::{Label, RichText, ScrollArea, Ui};
+use eframe::egui::{Align, Label, Layout, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use super::Page;
+use super::export::plot_heading;
+use super::findings::unanswered_ui;
 use super::words::why_crossing;
 use crate::analysis::{BreakEven, Crossing, Forecast};
+use crate::app::action::Action;
+use crate::app::plots::cursor::Mark;
+use crate::app::plots::data;
 use crate::app::plots::volume::{VolumePlot, volume_plot_ui};
 use crate::app::theme::{self, Theme, space};
-use crate::app::view::{Session, View};
+use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{Why, empty_state, heading, sentence, stale_badge};
 use crate::unit::format;
 
 /// Draws the page.
-pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>) {
+pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let Some(shown) = view.break_even.filter(|shown| !shown.value.plans.is_empty()) else {
-        empty_state(ui, "Two complete plans are needed to see at which volume the answer flips", "");
+        let what = "Two complete plans are needed to see at which volume the answer flips";
+        if !unanswered_ui(ui, view, out) && empty_state(ui, what, "Go to the plans") {
+            out.send(Action::Go(Page::Plans));
+        }
         return;
     };
     let break_even = shown.value;
     sentence(ui, &answer(break_even));
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        heading(ui, "Cost over volume", |ui| stale_badge(ui, shown.stale));
+        plot_heading(ui, "Cost over volume", shown.stale, out, || data::volume(break_even));
         let height = (0.5 * ui.ctx().content_rect().height()).clamp(260.0, 700.0);
-        volume_plot_ui(ui, break_even, VolumePlot { height, all_crossings: true, movable: true });
+        let how = VolumePlot { height, all_crossings: true, movable: true, plan: session.cursor.plan };
+        let mark = session.cursor.volume.map(|at| Mark { at, title: format::tokens_per_day(at) });
+        let pointed = volume_plot_ui(ui, break_even, how, mark.as_ref());
+        (session.pointed.volume, session.pointed.plan) = (pointed.at, pointed.plan);
         ui.label(
             RichText::new(
                 "Drag to move, scroll to zoom, double click to go back. Bands: P5–P95 of the draws.",
@@ -108,6 +120,7 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
         .id_salt("crossings")
         .striped(false)
         .vscroll(false)
+        .cell_layout(Layout::left_to_right(Align::Center))
         .column(Column::initial(140.0).at_least(110.0).clip(true))
         .column(Column::initial(124.0).at_least(90.0).clip(true))
         .columns(Column::remainder().at_least(110.0).clip(true), 2)
@@ -123,6 +136,7 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
             for (index, crossing) in break_even.crossings.iter().enumerate() {
                 body.row(26.0, |mut row| {
                     let volume = format::tokens_per_day(crossing.tokens_per_day);
+                    row.set_selected(near(session.cursor.volume, crossing.tokens_per_day));
                     row.col(|ui| {
                         let text = if crossing.decisive {
                             theme::figure_text(&volume)
@@ -133,6 +147,9 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
                         let why = ui.link(text).on_hover_text(kind(crossing));
                         if why.clicked() {
                             session.why = Some(format!("crossing.{index}"));
+                        }
+                        if why.hovered() || why.has_focus() {
+                            session.pointed.volume = Some(crossing.tokens_per_day);
                         }
                     });
                     let band = crossing.band.map_or_else(
@@ -147,6 +164,11 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
                 });
             }
         });
+}
+
+/// Whether a volume is as near to a crossing as the eye can tell on the plot.
+fn near(volume: Option<f64>, crossing: f64) -> bool {
+    volume.is_some_and(|volume| (volume / crossing).ln().abs() < 0.1)
 }
 
 fn cell(ui: &mut Ui, text: &str) {

@@ -1,6 +1,6 @@
 //! Which facts are used and where they come from: models, GPUs, prices and cloud rates, to be searched.
 
-use eframe::egui::{Button, Label, RichText, TextEdit, Ui, vec2};
+use eframe::egui::{Align, Button, Label, Layout, RichText, TextEdit, Ui, vec2};
 use egui_extras::{Column, TableBuilder};
 
 use crate::app::theme::{self, Theme, space};
@@ -207,7 +207,11 @@ fn table_ui<T>(ui: &mut Ui, words: &[String], table: &Table<'_, T>) {
         ui.label(RichText::new("Nothing here has all of these words.").color(theme.text_weak));
         return;
     }
-    let mut builder = TableBuilder::new(ui).id_salt(table.columns[0].0).striped(true).auto_shrink(false);
+    let mut builder = TableBuilder::new(ui)
+        .id_salt(table.columns[0].0)
+        .striped(true)
+        .auto_shrink(false)
+        .cell_layout(Layout::left_to_right(Align::Center));
     for (index, (_, least)) in table.columns.iter().enumerate() {
         let column = Column::initial(if index == 0 { 1.4 * *least } else { 1.15 * *least });
         builder = builder.column(column.at_least(*least).clip(true));

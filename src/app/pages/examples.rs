@@ -8,6 +8,9 @@ use crate::app::view::{Outbox, View};
 use crate::app::widgets::{heading, sentence};
 use crate::io::presets::{ScenarioPreset, scenarios};
 
+/// Width of the list, in points: further apart, a button is no longer beside its example.
+const WIDTH: f32 = 860.0;
+
 /// Draws the page.
 pub fn ui(ui: &mut Ui, view: &View<'_>, out: &mut Outbox) {
     let presets = scenarios();
@@ -30,6 +33,7 @@ pub fn ui(ui: &mut Ui, view: &View<'_>, out: &mut Outbox) {
     });
     ui.add_space(space::M);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.set_max_width(WIDTH.min(ui.available_width()));
         for preset in presets {
             preset_ui(ui, preset, out);
         }

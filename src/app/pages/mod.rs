@@ -2,14 +2,18 @@
 
 pub mod break_even;
 pub mod catalogue;
+mod count;
 pub mod endpoint;
 pub mod examples;
+mod export;
+pub mod findings;
 pub mod inspector;
 pub mod overview;
 pub mod plans;
 pub mod router;
 pub mod sensitivity;
 pub mod settings;
+mod trace;
 pub mod words;
 pub mod workload;
 
@@ -95,6 +99,12 @@ impl Page {
     }
 }
 
+/// The name under which [`Session::texts`] keeps the text whose tokens are counted for a use case.
+#[must_use]
+pub(super) fn counter(use_case: &str) -> String {
+    format!("count {use_case}")
+}
+
 /// Draws the page in the centre; it scrolls if it has to.
 pub fn ui(
     ui: &mut egui::Ui,
@@ -103,14 +113,19 @@ pub fn ui(
     view: &View<'_>,
     out: &mut Outbox,
 ) {
+    session.cursor = std::mem::take(&mut session.pointed);
     match session.page {
-        Page::Overview => overview::ui(ui, session, view, out),
-        Page::BreakEven => break_even::ui(ui, session, view),
-        Page::Sensitivity => sensitivity::ui(ui, draft, session, view),
+        Page::Overview => overview::ui(ui, draft, session, view, out),
+        Page::BreakEven => break_even::ui(ui, session, view, out),
+        Page::Sensitivity => sensitivity::ui(ui, draft, session, view, out),
         Page::Workload => workload::ui(ui, draft, session, view, out),
         Page::Plans => plans::ui(ui, draft, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),
         Page::Examples => examples::ui(ui, view, out),
+    }
+    if session.pointed != session.cursor {
+        // What one plot is pointed at shows on the others in the next frame.
+        ui.ctx().request_repaint();
     }
 }
 

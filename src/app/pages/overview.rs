@@ -5,18 +5,23 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 
+use super::export::{export_menu_ui, plot_heading};
+use super::findings::unanswered_ui;
 use super::sensitivity::histograms_ui;
 use super::words::{why_plan, why_service};
 use crate::analysis::{Forecast, Outcome, PlanOutcome, Severity};
 use crate::app::action::Action;
 use crate::app::pages::Page;
-use crate::app::plots::drivers::{DriverRow, Grouping, drivers_ui};
+use crate::app::plots::cursor::{Cursor, Mark};
+use crate::app::plots::data;
+use crate::app::plots::drivers::{DriverRow, Grouping, drivers_height, drivers_ui};
 use crate::app::plots::months::months_plot_ui;
 use crate::app::plots::paint::{Scale, interval_bar, plan_dot, text_ui, text_width};
 use crate::app::plots::volume::{VolumePlot, volume_plot_ui};
 use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
-use crate::app::widgets::{empty_state, heading, stale_badge};
+use crate::app::widgets::{empty_state, heading, sentence, stale_badge};
+use crate::scenario::ScenarioDraft;
 use crate::unit::format;
 
 /// Below this width the two columns stack.
@@ -25,44 +30,86 @@ const STACK_BELOW: f32 = 640.0;
 /// Sentences of the verdict that are read first; the others stand smaller below.
 const LEADING: usize = 2;
 
-/// Height of one plan in the list.
+/// Height of one plan in the list, and where there are many.
 const PLAN_ROW: f32 = 52.0;
+const PLAN_ROW_TIGHT: f32 = 47.0;
+
+/// Headings and distances of the right column, beside its rows.
+const HEADINGS: f32 = 76.0;
+
+/// How far a volume may be from that of a month to be called the same, as a share.
+const SAME_VOLUME: f64 = 0.03;
+
+/// How much of a page's height the rows of the right column may take.
+#[derive(Clone, Copy, PartialEq)]
+enum Density {
+    /// Everything is written out.
+    Roomy,
+    /// A line per bill.
+    Compact,
+    /// And the plans closer together.
+    Tight,
+}
+
+impl Density {
+    /// The roomiest at which the rows of so many plans fit.
+    fn of(plans: usize, height: f32) -> Self {
+        let gaps = 2.0 * 3.0 * plans as f32;
+        let fits = |density: Self| {
+            plans as f32 * density.plan_row() + drivers_height(plans, density.compact()) + gaps + HEADINGS
+                <= height
+        };
+        [Self::Roomy, Self::Compact].into_iter().find(|density| fits(*density)).unwrap_or(Self::Tight)
+    }
+
+    fn plan_row(self) -> f32 {
+        if self == Self::Tight { PLAN_ROW_TIGHT } else { PLAN_ROW }
+    }
+
+    fn compact(self) -> bool {
+        self != Self::Roomy
+    }
+}
 
 /// Draws the page.
-pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
-    session.hovered_plan = None;
-    verdict_ui(ui, view);
+pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let Some(outcome) = view.outcome.filter(|shown| !shown.value.plans.is_empty()) else {
-        if empty_state(ui, "Add a plan to see what it costs and how it compares", "Add a plan") {
-            out.send(Action::Go(Page::Plans));
+        if draft.plans.is_empty() {
+            if empty_state(ui, "Add a plan to see what it costs and how it compares", "Add a plan") {
+                out.send(Action::Go(Page::Plans));
+            }
+        } else if !unanswered_ui(ui, view, out) {
+            sentence(ui, "Working out the answer…");
         }
         return;
     };
+    verdict_ui(ui, view);
     ui.add_space(space::S);
     let width = ui.available_width();
     if width < STACK_BELOW {
         ScrollArea::vertical().show(ui, |ui| {
-            decision_ui(ui, outcome.value, session, view, out);
-            curves_ui(ui, outcome.value, view, 560.0);
+            decision_ui(ui, outcome.value, Density::Roomy, session, view, out);
+            curves_ui(ui, outcome.value, session, view, out, 560.0);
         });
         return;
     }
     let height = ui.available_height();
-    let right = (0.40 * width).clamp(310.0, 560.0);
-    let left = width - right - space::L;
+    let right = (0.42 * width).clamp(330.0, 560.0);
+    let left = width - right - space::XL;
     ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = space::L;
+        ui.spacing_mut().item_spacing.x = space::XL;
         let down = Layout::top_down(Align::Min);
+        let density = Density::of(outcome.value.plans.len(), height);
         ui.allocate_ui_with_layout(vec2(left, height), down, |ui| {
             ui.set_width(left);
             ui.spacing_mut().item_spacing.x = space::S;
-            curves_ui(ui, outcome.value, view, height);
+            curves_ui(ui, outcome.value, session, view, out, height);
         });
         ui.allocate_ui_with_layout(vec2(right, height), down, |ui| {
             ui.spacing_mut().item_spacing.x = space::S;
             ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
                 ui.set_width(right - 6.0);
-                decision_ui(ui, outcome.value, session, view, out);
+                decision_ui(ui, outcome.value, density, session, view, out);
             });
         });
     });
@@ -72,7 +119,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
 fn verdict_ui(ui: &mut Ui, view: &View<'_>) {
     let theme = Theme::of(ui.ctx());
     let Some(verdict) = view.verdict else {
-        ui.add(Label::new(theme::display_text("Working out the answer…").color(theme.text_weak)));
+        sentence(ui, "Working out the answer…");
         return;
     };
     ui.spacing_mut().item_spacing.y = 3.0;
@@ -86,37 +133,96 @@ fn verdict_ui(ui: &mut Ui, view: &View<'_>) {
     }
 }
 
-/// Cost over volume, and over the months.
-fn curves_ui(ui: &mut Ui, outcome: &Outcome, view: &View<'_>, height: f32) {
+/// Cost over volume, and over the months; what is pointed at on one shows on the other.
+fn curves_ui(
+    ui: &mut Ui,
+    outcome: &Outcome,
+    session: &mut Session,
+    view: &View<'_>,
+    out: &mut Outbox,
+    height: f32,
+) {
     let headings = 2.0 * 30.0 + space::S;
     let plots = (height - headings).max(260.0);
-    heading(ui, "Cost over volume", |ui| stale_badge(ui, view.break_even.is_none_or(|shown| shown.stale)));
+    let volumes = month_volumes(outcome);
+    let cursor = session.cursor;
+    let forecast = view.forecast.map(|shown| shown.value);
     match view.break_even {
         Some(shown) => {
-            let how = VolumePlot { height: 0.58 * plots, all_crossings: false, movable: false };
-            volume_plot_ui(ui, shown.value, how);
+            plot_heading(ui, "Cost over volume", shown.stale, out, || data::volume(shown.value));
+            let how =
+                VolumePlot { height: 0.58 * plots, all_crossings: false, movable: false, plan: cursor.plan };
+            let pointed = volume_plot_ui(ui, shown.value, how, volume_mark(&volumes, cursor).as_ref());
+            session.pointed.volume = pointed.at;
+            session.pointed.plan = session.pointed.plan.or(pointed.plan);
         }
         None => {
+            heading(ui, "Cost over volume", |ui| stale_badge(ui, true));
             ui.add_space(0.58 * plots);
         }
     }
-    heading(ui, "Cost over the months", |ui| stale_badge(ui, view.forecast.is_some_and(|shown| shown.stale)));
-    months_plot_ui(ui, outcome, view.forecast.map(|shown| shown.value), 0.40 * plots);
+    let stale = view.forecast.is_some_and(|shown| shown.stale);
+    plot_heading(ui, "Cost over the months", stale, out, || data::months(outcome, forecast));
+    let mark = month_mark(&volumes, cursor);
+    let pointed = months_plot_ui(ui, outcome, forecast, 0.40 * plots, cursor.plan, mark.as_ref());
+    session.pointed.month = pointed.at.map(|month| month as usize);
+    session.pointed.plan = session.pointed.plan.or(pointed.plan);
+}
+
+/// Tokens per day of every month: they grow alike for all plans.
+fn month_volumes(outcome: &Outcome) -> Vec<f64> {
+    let months = outcome.plans.first().map_or(&[][..], |plan| plan.months.as_slice());
+    let first = months.first().map_or(0.0, |month| month.tokens);
+    let share = |tokens: f64| if first > 0.0 { tokens / first } else { 0.0 };
+    months.iter().map(|month| outcome.tokens_per_day * share(month.tokens)).collect()
+}
+
+/// What is read off the plot over volume: the volume under the pointer, or that of the month under it.
+fn volume_mark(volumes: &[f64], cursor: Cursor) -> Option<Mark> {
+    if let Some(volume) = cursor.volume {
+        return Some(Mark { at: volume, title: format::tokens_per_day(volume) });
+    }
+    let (month, volume) = cursor.month.and_then(|month| Some((month, *volumes.get(month)?)))?;
+    let title = format!("Month {}: {}", month + 1, format::tokens_per_day(volume));
+    (volume > 0.0).then_some(Mark { at: volume, title })
+}
+
+/// What is read off the plot over the months: the month under the pointer, or the one with the volume under it.
+fn month_mark(volumes: &[f64], cursor: Cursor) -> Option<Mark> {
+    let month = cursor.month.or_else(|| {
+        let volume = cursor.volume?;
+        let off = |month: usize| (volumes[month] / volume - 1.0).abs();
+        let nearest = (0..volumes.len()).min_by(|&a, &b| off(a).total_cmp(&off(b)))?;
+        (off(nearest) < SAME_VOLUME).then_some(nearest)
+    })?;
+    let volume = volumes.get(month).copied().unwrap_or(0.0);
+    let title = format!("Month {}: {}", month + 1, format::tokens_per_day(volume));
+    Some(Mark { at: month as f64, title })
 }
 
 /// The plans side by side, and where the money goes.
-fn decision_ui(ui: &mut Ui, outcome: &Outcome, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
+fn decision_ui(
+    ui: &mut Ui,
+    outcome: &Outcome,
+    density: Density,
+    session: &mut Session,
+    view: &View<'_>,
+    out: &mut Outbox,
+) {
     let forecast = view.forecast.map(|shown| shown.value);
-    heading(ui, "Plans, US dollars a month", |ui| {
-        stale_badge(ui, view.outcome.is_some_and(|shown| shown.stale));
-    });
+    let stale = view.outcome.is_some_and(|shown| shown.stale);
+    plot_heading(ui, "Plans, US dollars a month", stale, out, || data::plans(outcome, forecast));
     let top = plan_top(outcome, forecast);
     for (index, plan) in outcome.plans.iter().enumerate() {
-        plan_ui(ui, outcome, forecast, index, plan, top, session, out);
+        let row = PlanRow { index, plan, top, height: density.plan_row() };
+        plan_ui(ui, outcome, forecast, &row, session, out);
     }
     ui.add_space(space::S);
     let mut grouping = grouping_of(session);
-    heading(ui, "Where it goes", |ui| grouping_ui(ui, &mut grouping));
+    heading(ui, "Bill of the first month", |ui| {
+        export_menu_ui(ui, "bill of the first month", out, || data::drivers(outcome, grouping));
+        grouping_ui(ui, &mut grouping);
+    });
     session.picks.insert("grouping".to_owned(), grouping.label().to_owned());
     let rows: Vec<DriverRow<'_>> = outcome
         .plans
@@ -124,12 +230,15 @@ fn decision_ui(ui: &mut Ui, outcome: &Outcome, session: &mut Session, view: &Vie
         .enumerate()
         .map(|(index, plan)| DriverRow { name: &plan.name, plan: index, bill: &plan.run_rate })
         .collect();
-    drivers_ui(ui, &rows, grouping);
+    let pointed = drivers_ui(ui, &rows, grouping, density.compact());
+    session.pointed.plan = session.pointed.plan.or(pointed);
     let room = 30.0 + 90.0 * outcome.plans.len() as f32;
     if let Some(forecast) = view.forecast.filter(|_| ui.available_height() > room) {
         ui.add_space(space::S);
-        heading(ui, "How the mean month came out over the draws", |_| {});
-        histograms_ui(ui, forecast.value);
+        plot_heading(ui, "How the mean month came out over the draws", forecast.stale, out, || {
+            data::histograms(forecast.value)
+        });
+        histograms_ui(ui, forecast.value, session);
     }
 }
 
@@ -160,28 +269,37 @@ fn plan_top(outcome: &Outcome, forecast: Option<&Forecast>) -> f64 {
         .fold(1.0, f64::max)
 }
 
+/// One row of the list of plans.
+struct PlanRow<'a> {
+    index: usize,
+    plan: &'a PlanOutcome,
+    /// US dollars a month at the right end of its bar.
+    top: f64,
+    height: f32,
+}
+
 /// One plan: name and cost, its interval as a bar, and what it buys.
-#[expect(clippy::too_many_arguments, reason = "a row of a list, drawn in one place")]
 fn plan_ui(
     ui: &mut Ui,
     outcome: &Outcome,
     forecast: Option<&Forecast>,
-    index: usize,
-    plan: &PlanOutcome,
-    top: f64,
+    row: &PlanRow<'_>,
     session: &mut Session,
     out: &mut Outbox,
 ) {
+    let &PlanRow { index, plan, top, height } = row;
     let theme = Theme::of(ui.ctx());
     let drawn = forecast.and_then(|forecast| forecast.plans.iter().find(|drawn| drawn.id == plan.id));
     let width = ui.available_width();
-    let (rect, response) = ui.allocate_exact_size(vec2(width, PLAN_ROW), Sense::click());
-    if response.hovered() {
+    let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
+    if response.hovered() || response.has_focus() || session.cursor.plan == Some(index) {
         ui.painter().rect_filled(rect.expand2(vec2(4.0, 0.0)), 4.0, theme.hover);
-        session.hovered_plan = Some(index);
+    }
+    if response.hovered() {
+        session.pointed.plan = Some(index);
     }
     let color = theme.plan(index);
-    let first = rect.top() + 11.0;
+    let first = rect.top() + if height < PLAN_ROW { 9.0 } else { 11.0 };
     plan_dot(ui, pos2(rect.left() + 5.0, first), color);
     let at_least = if plan.not_priced.is_empty() { "" } else { "at least " };
     let mean = drawn.map_or(plan.mean_month_usd, |drawn| drawn.mean_month.mean);
@@ -197,7 +315,8 @@ fn plan_ui(
     let right = pos2(rect.right(), first);
     text_ui(ui, right, Align2::RIGHT_CENTER, &cost, &theme::figure(), theme.text_strong, cost_room + 2.0);
 
-    let bar = Rect::from_min_max(pos2(rect.left() + 15.0, first + 8.0), pos2(rect.right(), first + 22.0));
+    let bar = first + if height < PLAN_ROW { 6.0 } else { 8.0 };
+    let bar = Rect::from_min_max(pos2(rect.left() + 15.0, bar), pos2(rect.right(), bar + 14.0));
     let scale = Scale::new(0.0, top, bar.left(), bar.right());
     let values = drawn.map_or([plan.mean_month_usd; 5], |drawn| {
         let spread = &drawn.mean_month;
@@ -208,7 +327,7 @@ fn plan_ui(
     interval_bar(ui, bar, scale, values, color);
 
     let facts = format!("{interval}{}", facts(plan, drawn.map(|drawn| drawn.cheapest.share)));
-    let third = pos2(rect.left() + 15.0, rect.bottom() - 9.0);
+    let third = pos2(rect.left() + 15.0, rect.bottom() - if height < PLAN_ROW { 8.0 } else { 9.0 });
     let grave = gravest(plan);
     let mut from = third;
     if let Some((severity, words)) = &grave {
@@ -237,7 +356,7 @@ fn facts(plan: &PlanOutcome, cheapest: Option<f64>) -> String {
         parts.push(format!("cheapest {}", format::percent(share)));
     }
     parts.push(format!("quality {}", format::percent(plan.quality)));
-    parts.push(format::secs(plan.latency.e2e_secs));
+    parts.push(format!("in {}", format::secs(plan.latency.e2e_secs)));
     parts.join(" · ")
 }
 

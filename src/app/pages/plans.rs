@@ -9,12 +9,14 @@ use crate::app::icons::{Icon, icon_button};
 use crate::app::plots::paint::{plan_dot, text_ui};
 use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
-use crate::app::widgets::{Form, choice, columns, empty_state, list_row, section, sentence, text_field};
+use crate::app::widgets::{
+    Form, choice, columns, empty_state, figures_ui, list_row, section, sentence, text_field,
+};
 use crate::cache::{DerivedHit, HitRate, ResponseCache};
 use crate::catalog::{Catalog, PriceMode};
 use crate::pricing::{CostItem, Line};
 use crate::routing::{Cascade, Endpoint, Overflow, Plan, Router, Split};
-use crate::scenario::{ScenarioDraft, fixed};
+use crate::scenario::{Problems, ScenarioDraft, fixed};
 use crate::stats::Estimate;
 use crate::unit::format;
 
@@ -59,7 +61,7 @@ fn answer(draft: &ScenarioDraft, view: &View<'_>) -> String {
         .outcome
         .and_then(|shown| shown.value.cheapest.and_then(|index| shown.value.plans.get(index)))
         .map(|plan| {
-            format!("; {} is the cheapest at {} a month", plan.name, format::usd(plan.mean_month_usd))
+            format!("; {} is the cheapest at {} a month", plan.name, format::usd(view.mean_month_usd(plan)))
         });
     match draft.plans.len() {
         0 => "There is no plan yet: a decision needs two.".to_owned(),
@@ -88,12 +90,12 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: 
             text_ui(ui, name, Align2::LEFT_CENTER, &plan.name, &TextStyle::Body, theme.text_strong, room);
             let cost = outcome.map_or_else(
                 || "not computed".to_owned(),
-                |known| format!("{} a month", format::usd(known.mean_month_usd)),
+                |known| format!("{} a month", format::usd(view.mean_month_usd(known))),
             );
             let below = pos2(name.x, rect.top() + 31.0);
             let used =
                 text_ui(ui, below, Align2::LEFT_CENTER, &cost, &TextStyle::Small, theme.text_weak, room);
-            if let Some(worst) = outcome.and_then(worst) {
+            if let Some(worst) = worst(outcome, view.problems, &plan.id) {
                 let at = pos2(used.right() + 8.0, below.y);
                 let sign = severity_sign(worst);
                 text_ui(ui, at, Align2::LEFT_CENTER, sign, &TextStyle::Small, theme.severity(worst), 20.0);
@@ -126,9 +128,12 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: 
     });
 }
 
-/// The gravest finding that is more than a note.
-fn worst(plan: &PlanOutcome) -> Option<Severity> {
-    plan.findings.iter().map(|finding| finding.severity).max().filter(|severity| *severity > Severity::Note)
+/// The gravest thing about a plan that is more than a note.
+fn worst(outcome: Option<&PlanOutcome>, problems: &Problems, id: &str) -> Option<Severity> {
+    let path = format!("plans.{id}");
+    let wrong = problems.at(&path).map(|problem| problem.severity);
+    let found = outcome.into_iter().flat_map(|plan| &plan.findings).map(|finding| finding.severity);
+    wrong.chain(found).max().filter(|severity| *severity > Severity::Note)
 }
 
 fn duplicate(draft: &mut ScenarioDraft, session: &mut Session, index: usize) {
@@ -247,7 +252,8 @@ fn plan_ui(
 ) {
     let form = Form::of(view).at("plans").at(&plan.id);
     let outcome = view.outcome.and_then(|shown| shown.value.plans.iter().find(|known| known.id == plan.id));
-    figures_ui(ui, outcome, view);
+    let at_fault = view.problems.at(form.here()).any(|problem| problem.severity == Severity::Error);
+    plan_figures_ui(ui, outcome, at_fault, view);
     findings_ui(ui, outcome);
     columns(
         ui,
@@ -314,35 +320,25 @@ fn folding_ui(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut Ui
 }
 
 /// What the plan comes to, in a row of figures.
-fn figures_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>, view: &View<'_>) {
+fn plan_figures_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>, at_fault: bool, view: &View<'_>) {
     let theme = Theme::of(ui.ctx());
     let Some(plan) = outcome else {
-        ui.label(RichText::new("Not computed: mend what is marked below.").color(theme.text_weak));
+        let where_to = if at_fault { "what is marked below" } else { "what is marked in another part first" };
+        ui.label(RichText::new(format!("Not computed: mend {where_to}.")).color(theme.text_weak));
         return;
     };
-    let drawn = view.forecast.and_then(|shown| shown.value.plans.iter().find(|known| known.id == plan.id));
-    let interval = drawn.map_or_else(
+    let interval = view.drawn(&plan.id).map_or_else(
         || "a month, mean of the horizon".to_owned(),
         |drawn| format!("a month ({})", format::usd_range(drawn.mean_month.p5, drawn.mean_month.p95)),
     );
-    let first = format::usd(plan.run_rate.total());
     let figures = [
-        (interval, format::usd(plan.mean_month_usd)),
-        ("first month, without set-up".to_owned(), first),
-        ("quality".to_owned(), format::percent(plan.quality)),
-        ("to first token".to_owned(), format::secs(plan.latency.ttft_secs)),
-        ("to the whole answer".to_owned(), format::secs(plan.latency.e2e_secs)),
+        (interval.as_str(), format::usd(view.mean_month_usd(plan))),
+        ("first month at the means, without set-up", format::usd(plan.run_rate.total())),
+        ("quality", format::percent(plan.quality)),
+        ("to first token", format::secs(plan.latency.ttft_secs)),
+        ("to the whole answer", format::secs(plan.latency.e2e_secs)),
     ];
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = space::L;
-        for (caption, value) in figures {
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                ui.label(theme::figure_text(value).size(16.0).color(theme.text_strong));
-                ui.label(RichText::new(caption).small().color(theme.text_weak));
-            });
-        }
-    });
+    figures_ui(ui, &figures);
     ui.add_space(space::XS);
 }
 
@@ -499,16 +495,15 @@ fn item_ui(
     line: Line,
     total: Option<f64>,
 ) {
-    let sum = total.map_or_else(
-        || {
-            format!(
-                "{} and {} people",
-                format::usd(item.usd_per_month.point()),
-                format::count(item.fte.point())
-            )
-        },
-        |usd| format!("{} a month", format::usd(usd)),
-    );
+    let spent = item.usd_per_month.point();
+    let usd = total.unwrap_or(spent);
+    let sum = if usd == 0.0 { format::usd(0.0) } else { format!("{} a month", format::usd(usd)) };
+    let fte = item.fte.point();
+    let of = match (total, fte > 0.0) {
+        (_, false) => String::new(),
+        (Some(_), true) => format!("with {} full-time", format::significant(fte, 2)),
+        (None, true) => format!("and {} full-time", format::significant(fte, 2)),
+    };
     let theme = Theme::of(ui.ctx());
     let id = ui.scope_id().with(field);
     let state = eframe::egui::collapsing_header::CollapsingState::load_with_default_open(ui.ctx(), id, false);
@@ -516,11 +511,7 @@ fn item_ui(
         .show_header(ui, |ui| {
             name_cell(ui, line, 0.0);
             ui.label(theme::figure_text(sum));
-            let fte = item.fte.point();
-            if fte > 0.0 {
-                let people = format!("{} full-time", format::significant(fte, 2));
-                ui.label(RichText::new(people).small().color(theme.text_weak));
-            }
+            ui.label(RichText::new(of).small().color(theme.text_weak));
         })
         .body_unindented(|ui| {
             let form = form.at(field);

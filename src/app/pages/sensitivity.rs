@@ -5,13 +5,16 @@ use eframe::egui::{
     vec2,
 };
 
+use super::export::plot_heading;
+use super::findings::unanswered_ui;
 use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
+use crate::app::plots::data;
 use crate::app::plots::histogram::mean_month_histogram_ui;
-use crate::app::plots::paint::text_ui;
+use crate::app::plots::paint::{Scale, text_ui};
 use crate::app::plots::tornado::{TornadoRow, tornado_ui};
 use crate::app::theme::{Theme, space};
-use crate::app::view::{Session, View};
-use crate::app::widgets::{choice, empty_state, heading, sentence, stale_badge};
+use crate::app::view::{Outbox, Session, View};
+use crate::app::widgets::{choice, empty_state, sentence};
 use crate::scenario::ScenarioDraft;
 use crate::scenario::labels::{describe, qualified};
 use crate::unit::format;
@@ -20,13 +23,12 @@ use crate::unit::format;
 const ROWS: usize = 14;
 
 /// Draws the page.
-pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>) {
+pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let Some(shown) = view.sensitivity.filter(|shown| !shown.value.rows.is_empty()) else {
-        empty_state(
-            ui,
-            "Nothing is uncertain yet: press ± beside an input to see what the answer hangs on",
-            "",
-        );
+        let what = "Nothing is uncertain yet: press ± beside an input to see what the answer hangs on";
+        if !unanswered_ui(ui, view, out) {
+            empty_state(ui, what, "");
+        }
         return;
     };
     let sensitivity = shown.value;
@@ -34,9 +36,9 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
     sentence(ui, &answer(draft, sensitivity, plan));
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        heading(ui, "One at a time: every uncertain input from its P10 to its P90", |ui| {
-            stale_badge(ui, shown.stale)
-        });
+        let names: Vec<String> = draft.plans.iter().map(|plan| plan.name.clone()).collect();
+        let title = "One at a time: every uncertain input from its P10 to its P90";
+        plot_heading(ui, title, shown.stale, out, || data::tornado(sensitivity, &names));
         plan_choice_ui(ui, draft, session, plan);
         let base = sensitivity.base.get(plan).copied().unwrap_or(0.0);
         if tornado_ui(ui, &rows(draft, sensitivity, plan), base, plan).is_some() {
@@ -45,11 +47,13 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
         legend_ui(ui, base);
         ui.add_space(space::M);
         if let Some(forecast) = view.forecast {
-            heading(ui, "All at once: rank correlation with the cost", |ui| stale_badge(ui, forecast.stale));
-            correlations_ui(ui, draft, forecast.value, plan);
+            let (drawn, stale) = (forecast.value, forecast.stale);
+            let title = "All at once: rank correlation with the cost";
+            plot_heading(ui, title, stale, out, || data::correlations(drawn));
+            correlations_ui(ui, draft, drawn, plan);
             ui.add_space(space::M);
-            heading(ui, "The mean month over the draws", |_| {});
-            histograms_ui(ui, forecast.value);
+            plot_heading(ui, "The mean month over the draws", stale, out, || data::histograms(drawn));
+            histograms_ui(ui, drawn, session);
         }
     });
 }
@@ -63,15 +67,16 @@ fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> Stri
     let name = |row: &SensitivityRow| qualified(&row.path, draft);
     let decision = match flips.as_slice() {
         [] => "No single input flips the decision.".to_owned(),
-        [one] => format!("Only one input can flip the decision alone: {}.", name(one)),
+        [one] => format!("Only one input can flip the decision alone: “{}”.", name(one)),
         [one, rest @ ..] => {
-            format!("{} inputs can each flip the decision, first of all {}.", rest.len() + 1, name(one))
+            format!("{} inputs can each flip the decision, first of all “{}”.", rest.len() + 1, name(one))
         }
     };
     let widest = sensitivity.rows.iter().max_by(|a, b| swing(a).total_cmp(&swing(b)));
     let most = widest.map_or_else(String::new, |row| {
         let cost = draft.plans.get(plan).map_or("the plan", |plan| plan.name.as_str());
-        format!(" What moves the cost of {cost} most is {}: {} a month.", name(row), format::usd(swing(row)))
+        let usd = format::usd(swing(row));
+        format!(" “{}” moves the cost of “{cost}” most: by {usd} a month.", name(row))
     });
     format!("{decision}{most}")
 }
@@ -121,24 +126,27 @@ fn legend_ui(ui: &mut Ui, base: f64) {
     ui.label(RichText::new(text).small().color(theme.text_weak));
 }
 
-/// Bars from -1 to 1.
+/// Bars on a scale that ends at 1.
 fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan: usize) {
     let theme = Theme::of(ui.ctx());
     let Some(drivers) = forecast.plan_drivers.get(plan).filter(|drivers| !drivers.is_empty()) else {
         ui.label(RichText::new("No input of this plan is uncertain.").color(theme.text_weak));
         return;
     };
-    for (path, rank) in drivers.iter().take(ROWS) {
+    let shown = &drivers[..drivers.len().min(ROWS)];
+    // Room at the left only where a correlation is negative.
+    let lowest = if shown.iter().any(|(_, rank)| *rank < 0.0) { -1.0 } else { 0.0 };
+    for (path, rank) in shown {
         let width = ui.available_width();
         let (rect, response) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
-        let labels = (0.34 * width).clamp(140.0, 320.0);
+        let labels = (0.40 * width).clamp(150.0, 420.0);
         let label = qualified(path, draft);
         let middle = rect.center().y;
         let at = pos2(rect.left() + 4.0, middle);
         text_ui(ui, at, Align2::LEFT_CENTER, &label, &TextStyle::Body, theme.text, labels - 8.0);
         let (left, right) = (rect.left() + labels + 40.0, rect.right() - 44.0);
-        let zero = (left + right) / 2.0;
-        let end = zero + (right - left) / 2.0 * (*rank as f32).clamp(-1.0, 1.0);
+        let scale = Scale::new(lowest, 1.0, left, right);
+        let (zero, end) = (scale.x(0.0), scale.x(*rank));
         let bar = Rect::from_min_max(pos2(zero.min(end), middle - 6.0), pos2(zero.max(end), middle + 6.0));
         ui.painter().rect_filled(bar, CornerRadius::same(2), theme.plan_wash(plan, 0.7));
         ui.painter().line_segment(
@@ -156,7 +164,9 @@ fn correlations_ui(ui: &mut Ui, draft: &ScenarioDraft, forecast: &Forecast, plan
 }
 
 /// The mean month of each plan over the draws, on one scale.
-pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
+///
+/// What is pointed at on one shows on all.
+pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast, session: &mut Session) {
     let theme = Theme::of(ui.ctx());
     let low = forecast.plans.iter().map(|plan| plan.histogram_low).fold(f64::INFINITY, f64::min);
     let high = forecast.plans.iter().map(|plan| plan.histogram_high).fold(f64::NEG_INFINITY, f64::max);
@@ -165,7 +175,8 @@ pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast) {
         ui.label(
             RichText::new(format!("{}: mean {mean} a month", plan.name)).small().color(theme.plan(index)),
         );
-        mean_month_histogram_ui(ui, plan, index, (low, high), 64.0);
+        let pointed = mean_month_histogram_ui(ui, plan, index, (low, high), 64.0, session.cursor.usd);
+        session.pointed.usd = session.pointed.usd.or(pointed);
         ui.add_space(space::XS);
     }
 }

@@ -1,21 +1,18 @@
 //! What is asked of the models: use cases at the left, the one in hand at the right, with what follows from it.
 
-use eframe::egui::{Align2, Button, Label, RichText, ScrollArea, TextEdit, TextStyle, Ui, pos2, vec2};
+use eframe::egui::{Align2, RichText, ScrollArea, TextStyle, Ui, pos2, vec2};
 
-use super::settings;
-use crate::app::action::Action;
-use crate::app::plots::cdf::cdf_ui;
+use super::{count, settings, trace};
 use crate::app::plots::paint::text_ui;
-use crate::app::theme::{self, Theme, space};
+use crate::app::theme::{Theme, space};
 use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{
-    Form, choice, columns, empty_state, growth_ui, length_ui, list_row, section, sentence, text_field,
-    toggle, week_ui, whole,
+    Form, choice, columns, empty_state, figures_ui, growth_ui, length_ui, list_row, section, sentence,
+    text_field, toggle, week_ui, whole,
 };
 use crate::scenario::{ScenarioDraft, fixed};
 use crate::stats::Estimate;
 use crate::stats::quantities::Instantiate as _;
-use crate::tokenizer::Encoding;
 use crate::unit::format;
 use crate::workload::{Count, CountKind, Demand, Embedding, UseCase};
 
@@ -23,7 +20,7 @@ use crate::workload::{Count, CountKind, Demand, Embedding, UseCase};
 const LIST: f32 = 190.0;
 
 /// Least width of a column of fields.
-const FIELD: f32 = 250.0;
+pub(super) const FIELD: f32 = 250.0;
 
 /// Draws the page.
 pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
@@ -192,6 +189,7 @@ fn use_case_ui(
 ) {
     let form = Form::of(view).at("workload").at("use_cases").at(&use_case.id);
     derived_ui(ui, use_case, view);
+    trace::fit_ui(ui, use_case, session, view, out);
     columns(
         ui,
         200.0,
@@ -248,7 +246,6 @@ fn use_case_ui(
 
 /// What follows from the fields: the figures that bills are made of.
 fn derived_ui(ui: &mut Ui, use_case: &UseCase<Estimate>, view: &View<'_>) {
-    let theme = Theme::of(ui.ctx());
     let point = use_case.instantiate(&mut Estimate::point);
     let demand = Demand::of(&point);
     let output = output_per_request(&demand);
@@ -263,16 +260,7 @@ fn derived_ui(ui: &mut Ui, use_case: &UseCase<Estimate>, view: &View<'_>) {
         ("busiest hour", format!("{}× the mean", format::significant(peak, 3))),
         ("a day", format!("{} tokens", format::short(day))),
     ];
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = space::L;
-        for (caption, value) in figures {
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                ui.label(theme::figure_text(value).size(16.0).color(theme.text_strong));
-                ui.label(RichText::new(caption).small().color(theme.text_weak));
-            });
-        }
-    });
+    figures_ui(ui, &figures);
     ui.add_space(space::S);
 }
 
@@ -297,37 +285,7 @@ fn traffic_ui(
             Box::new(|ui: &mut Ui| week_ui(ui, &mut use_case.profile)),
         ],
     );
-    trace_ui(ui, &id, view, out);
-}
-
-/// Lengths, volume and burstiness from a trace.
-fn trace_ui(ui: &mut Ui, id: &str, view: &View<'_>, out: &mut Outbox) {
-    let theme = Theme::of(ui.ctx());
-    ui.horizontal_wrapped(|ui| {
-        if ui.add_enabled(!view.errands.busy, Button::new("Fit to a trace…")).clicked() {
-            out.send(Action::FitTrace { use_case: id.to_owned(), path: None });
-        }
-        let hint = "A CSV of requests with time, prompt and output tokens. Lengths, volume and burstiness follow it; \
-                    undo takes it back.";
-        ui.add(Label::new(RichText::new(hint).small().color(theme.text_weak)).wrap());
-    });
-    let Some((path, fit)) = view.errands.fits.get(id) else { return };
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let requests = format::count(fit.arrivals.requests as f64);
-    let burst = fit.arrivals.burstiness_cv().map(|cv| format!(", burstiness {}", format::significant(cv, 2)));
-    let text = format!("Fitted to {requests} requests of {name}{}.", burst.unwrap_or_default());
-    ui.label(theme::figure_text(text));
-    columns(
-        ui,
-        FIELD,
-        vec![
-            Box::new(|ui: &mut Ui| cdf_ui(ui, "Prompts", &fit.prompt)),
-            Box::new(|ui: &mut Ui| cdf_ui(ui, "Outputs", &fit.output)),
-        ],
-    );
-    for note in &fit.notes {
-        ui.add(Label::new(RichText::new(format!("• {note}")).small().color(theme.text_weak)).wrap());
-    }
+    trace::ask_ui(ui, &id, view, out);
 }
 
 fn tokens_ui(
@@ -355,76 +313,7 @@ fn tokens_ui(
             }),
         ],
     );
-    counter_ui(ui, use_case, session, view, out);
-}
-
-/// Text in, tokens out, and into the field that one picks.
-fn counter_ui(
-    ui: &mut Ui,
-    use_case: &mut UseCase<Estimate>,
-    session: &mut Session,
-    view: &View<'_>,
-    out: &mut Outbox,
-) {
-    let theme = Theme::of(ui.ctx());
-    section(ui, "Count the tokens of a text", false, |ui| {
-        let tag = format!("count {}", use_case.id);
-        let mut text = session.texts.get(&tag).cloned().unwrap_or_default();
-        let field = TextEdit::multiline(&mut text)
-            .hint_text("Paste a prompt or an answer")
-            .desired_rows(4)
-            .desired_width(f32::INFINITY);
-        let field =
-            ScrollArea::vertical().id_salt("text").max_height(120.0).show(ui, |ui| ui.add(field)).inner;
-        ui.ctx().accesskit_node_builder(field.id, |node| node.set_label("Text to count"));
-        let mut encoding = session.picks.get("encoding").cloned().unwrap_or_else(|| Encoding::O200k.name());
-        let options: Vec<(String, String)> =
-            Encoding::BUILT_IN.iter().map(|e| (e.name(), e.name())).collect();
-        ui.horizontal_wrapped(|ui| {
-            ui.scope(|ui| {
-                ui.set_max_width(170.0);
-                choice(ui, "Tokenizer", &mut encoding, &options);
-            });
-            ui.scope(|ui| {
-                ui.set_max_width(260.0);
-                text_field(ui, "or the path of a tokenizer.json", &mut encoding);
-            });
-            let ready = !text.trim().is_empty() && !view.errands.busy;
-            if ui.add_enabled(ready, Button::new("Count")).clicked() {
-                out.send(Action::CountTokens {
-                    tag: tag.clone(),
-                    text: text.clone(),
-                    encoding: encoding.clone(),
-                });
-            }
-        });
-        match view.errands.tokens.get(&tag) {
-            Some(Ok(tokens)) => {
-                ui.horizontal_wrapped(|ui| {
-                    ui.label(theme::figure_text(format!("{} tokens", format::count(*tokens as f64))));
-                    let value = || Estimate::Fixed(*tokens as f64);
-                    if ui.button("Use as system prompt").clicked() {
-                        use_case.system_prompt_tokens = value();
-                    }
-                    if ui.button("Use as retrieved context").clicked() {
-                        use_case.retrieved_tokens = value();
-                    }
-                    if ui.button("Use as median user text").clicked() {
-                        use_case.user_tokens.median = value();
-                    }
-                    if ui.button("Use as median output").clicked() {
-                        use_case.output_tokens.median = value();
-                    }
-                });
-            }
-            Some(Err(message)) => {
-                ui.label(RichText::new(format!("⊗ {message}")).color(theme.violation));
-            }
-            None => {}
-        }
-        session.texts.insert(tag, text);
-        session.picks.insert("encoding".to_owned(), encoding);
-    });
+    count::ui(ui, use_case, session, view, out);
 }
 
 fn count_ui(ui: &mut Ui, form: &Form<'_>, title: &str, count: &mut Count<Estimate>) {

@@ -99,65 +99,108 @@ pub struct DriverRow<'a> {
 const BAR: f32 = 18.0;
 const LABELS: f32 = 17.0;
 
-/// Draws a bar per plan on one scale; the largest groups are named in or under their part.
-pub fn drivers_ui(ui: &mut Ui, rows: &[DriverRow<'_>], grouping: Grouping) {
+/// Height of a row in which name, bar and total share a line.
+const LINE: f32 = 22.0;
+
+/// Shares of such a line: the name, and room for the total in points.
+const NAME_SHARE: f32 = 0.42;
+const TOTAL: f32 = 58.0;
+
+/// Height of all rows together, without the distances between them.
+#[must_use]
+pub fn drivers_height(rows: usize, compact: bool) -> f32 {
+    rows as f32 * if compact { LINE } else { LABELS + BAR + LABELS }
+}
+
+/// Draws a bar per plan on one scale; the largest groups are named under their part, unless it is compact.
+///
+/// - Returns the plan under the pointer.
+pub fn drivers_ui(ui: &mut Ui, rows: &[DriverRow<'_>], grouping: Grouping, compact: bool) -> Option<usize> {
     let theme = Theme::of(ui.ctx());
     let positive = |bill: &Bill| bill.lines().map(|(_, usd)| usd.max(0.0)).sum::<f64>();
     let top = rows.iter().map(|row| positive(row.bill)).fold(1.0, f64::max);
+    let mut pointed = None;
     for row in rows {
         let groups = grouped(row.bill, grouping);
-        let width = ui.available_width();
-        let (rect, response) = ui.allocate_exact_size(vec2(width, LABELS + BAR + LABELS), Sense::hover());
-        heading(ui, rect, row, &theme);
-        let bar = Rect::from_min_size(pos2(rect.left(), rect.top() + LABELS), vec2(width, BAR));
-        let under = bar.bottom() + 2.0;
-        let scale = Scale::new(0.0, top, bar.left(), bar.right());
-        let mut sum = 0.0;
-        let mut label_from = bar.left();
-        let mut hovered = None;
-        for (position, &(name, usd)) in groups.iter().enumerate().filter(|(_, group)| group.1 > 0.0) {
-            let part = Rect::from_min_max(
-                pos2(scale.x(sum), bar.top()),
-                pos2((scale.x(sum + usd) - 1.0).max(scale.x(sum) + 0.5), bar.bottom()),
-            );
-            sum += usd;
+        let size = vec2(ui.available_width(), drivers_height(1, compact));
+        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+        let bar = heading(ui, rect, row, compact, &theme);
+        let parts = parts(&groups, Scale::new(0.0, top, bar.left(), bar.right()), bar);
+        for (position, part) in parts.iter().enumerate() {
             let strength = (1.0 - 0.16 * position as f32).max(0.22);
-            ui.painter().rect_filled(part, CornerRadius::same(2), theme.plan_wash(row.plan, strength));
-            let text = format!("{name} {}", format::usd(usd));
-            let room = text_width(ui, &text, &TextStyle::Small);
-            let at = part.left().max(label_from);
-            if at + room < bar.right() && position < 4 {
-                let place = pos2(at, under);
-                text_ui(ui, place, Align2::LEFT_TOP, &text, &TextStyle::Small, theme.text_weak, room + 2.0);
-                label_from = at + room + 14.0;
-            }
-            if response.hover_pos().is_some_and(|at| part.x_range().contains(at.x)) {
-                hovered = Some(text);
-            }
+            ui.painter().rect_filled(*part, CornerRadius::same(2), theme.plan_wash(row.plan, strength));
+        }
+        if !compact {
+            labels(ui, &groups, &parts, bar, &theme);
         }
         let all: Vec<String> =
             groups.iter().map(|(name, usd)| format!("{name} {}", format::usd(*usd))).collect();
         let words = format!("{}: {}", row.name, all.join(", "));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
+        if response.hovered() {
+            pointed = Some(row.plan);
+        }
+        let at = response.hover_pos();
+        let hovered = parts.iter().position(|part| at.is_some_and(|at| part.x_range().contains(at.x)));
         let _ = response.on_hover_ui_at_pointer(|ui| {
-            if let Some(hovered) = hovered {
-                ui.strong(hovered);
-            }
-            for line in &all {
-                ui.small(line);
+            ui.strong(row.name);
+            for (position, line) in all.iter().enumerate() {
+                if hovered == Some(position) {
+                    ui.strong(line)
+                } else {
+                    ui.small(line)
+                };
             }
         });
     }
+    pointed
 }
 
-fn heading(ui: &Ui, rect: Rect, row: &DriverRow<'_>, theme: &Theme) {
-    let at = pos2(rect.left() + 5.0, rect.top() + LABELS / 2.0);
-    plan_dot(ui, at, theme.plan(row.plan));
+/// Where each group of more than zero lies in the bar, in their order.
+fn parts(groups: &[(&'static str, f64)], scale: Scale, bar: Rect) -> Vec<Rect> {
+    let mut sum = 0.0;
+    let part = |&(_, usd): &(&'static str, f64)| {
+        let from = scale.x(sum);
+        sum += usd;
+        let to = (scale.x(sum) - 1.0).max(from + 0.5);
+        Rect::from_min_max(pos2(from, bar.top()), pos2(to, bar.bottom()))
+    };
+    groups.iter().take_while(|group| group.1 > 0.0).map(part).collect()
+}
+
+/// Names the largest groups under their parts, as far as there is room.
+fn labels(ui: &Ui, groups: &[(&'static str, f64)], parts: &[Rect], bar: Rect, theme: &Theme) {
+    let mut from = bar.left();
+    for ((name, usd), part) in groups.iter().zip(parts).take(4) {
+        let text = format!("{name} {}", format::usd(*usd));
+        let room = text_width(ui, &text, &TextStyle::Small);
+        let at = part.left().max(from);
+        if at + room < bar.right() {
+            let place = pos2(at, bar.bottom() + 2.0);
+            text_ui(ui, place, Align2::LEFT_TOP, &text, &TextStyle::Small, theme.text_weak, room + 2.0);
+            from = at + room + 14.0;
+        }
+    }
+}
+
+/// The name of the plan and its total; returns where its bar goes.
+fn heading(ui: &Ui, rect: Rect, row: &DriverRow<'_>, compact: bool, theme: &Theme) -> Rect {
+    let first = if compact { LINE } else { LABELS };
+    let at = pos2(rect.left() + 5.0, rect.top() + first / 2.0);
+    let bar = if compact {
+        let left = rect.left() + NAME_SHARE * rect.width();
+        Rect::from_min_max(pos2(left, rect.top() + 4.0), pos2(rect.right() - TOTAL, rect.bottom() - 4.0))
+    } else {
+        Rect::from_min_size(pos2(rect.left(), rect.top() + LABELS), vec2(rect.width(), BAR))
+    };
     let name = pos2(at.x + 10.0, at.y);
-    text_ui(ui, name, Align2::LEFT_CENTER, row.name, &TextStyle::Small, theme.text, rect.width() - 90.0);
+    let room = if compact { bar.left() - name.x - 6.0 } else { rect.width() - 90.0 };
+    plan_dot(ui, at, theme.plan(row.plan));
+    text_ui(ui, name, Align2::LEFT_CENTER, row.name, &TextStyle::Small, theme.text, room);
     let total = format::usd(row.bill.total());
     let right = pos2(rect.right(), at.y);
     text_ui(ui, right, Align2::RIGHT_CENTER, &total, &theme::figure(), theme.text_strong, 90.0);
+    bar
 }
 
 #[cfg(test)]

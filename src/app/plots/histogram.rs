@@ -10,13 +10,17 @@ use crate::app::theme::Theme;
 use crate::unit::format;
 
 /// Draws how often each cost per month came out, with P5, median and P95 marked, on a scale shared by the plans.
+///
+/// - `mark`: a cost, US dollars per month, at which the share of the draws below is read off.
+/// - Returns the cost that is pointed at.
 pub fn mean_month_histogram_ui(
     ui: &mut Ui,
     plan: &PlanForecast,
     index: usize,
     bounds: (f64, f64),
     height: f32,
-) {
+    mark: Option<f64>,
+) -> Option<f64> {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let axis = 15.0;
@@ -57,7 +61,38 @@ pub fn mean_month_histogram_ui(
         format::usd_range(spread.p5, spread.p95)
     );
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
+    if let Some(usd) = mark {
+        mark_ui(ui, plan, field, scale, usd, &theme);
+    }
+    let pointed = response.hover_pos().map(|at| scale.value(at.x));
     let _ = response.on_hover_text(words);
+    pointed
+}
+
+/// A line at a cost and the share of the draws below it.
+fn mark_ui(ui: &Ui, plan: &PlanForecast, field: Rect, scale: Scale, usd: f64, theme: &Theme) {
+    let x = scale.x(usd);
+    ui.painter()
+        .line_segment([pos2(x, field.top()), pos2(x, field.bottom())], Stroke::new(1.0, theme.accent));
+    let text = format!("{} below {}", format::percent(share_below(plan, usd)), format::usd(usd));
+    let left = x > field.center().x;
+    let anchor = if left { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
+    let at = pos2(if left { x - 5.0 } else { x + 5.0 }, field.top());
+    text_ui(ui, at, anchor, &text, &TextStyle::Small, theme.text, 160.0);
+}
+
+/// Share of the draws below a cost, to the width of a bar.
+fn share_below(plan: &PlanForecast, usd: f64) -> f64 {
+    let bins = plan.histogram.len().max(1) as f64;
+    let step = (plan.histogram_high - plan.histogram_low) / bins;
+    let all: u32 = plan.histogram.iter().sum();
+    let whole = |bin: usize| {
+        let from = plan.histogram_low + step * bin as f64;
+        if step > 0.0 { ((usd - from) / step).clamp(0.0, 1.0) } else { f64::from(u8::from(usd >= from)) }
+    };
+    let below: f64 =
+        plan.histogram.iter().enumerate().map(|(bin, count)| whole(bin) * f64::from(*count)).sum();
+    below / f64::from(all.max(1))
 }
 
 /// Draws a density as a filled curve; `points` are (value, density) from left to right.

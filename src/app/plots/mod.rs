@@ -4,8 +4,9 @@
 //! What was computed from an older draft is drawn all the same: the page says that it is stale.
 
 pub mod axis;
-pub mod bars;
 pub mod cdf;
+pub mod cursor;
+pub mod data;
 pub mod drivers;
 pub mod histogram;
 pub mod months;

@@ -1,18 +1,20 @@
 //! Cost over the months: a fan per plan, from P5 to P95, with the mean.
 
 use eframe::egui::{Align2, RichText, TextStyle, Ui, Vec2b};
-use egui_plot::{
-    AxisHints, FilledArea, GridMark, HoverPosition, Line, Plot, PlotPoint, PlotPoints, PlotUi, Text,
-};
+use egui_plot::{AxisHints, FilledArea, GridMark, Line, Plot, PlotPoint, PlotPoints, PlotUi, Text};
 
 use super::axis;
+use super::cursor::{self, Mark, Pointed, Reading};
+use super::paint::strength;
 use crate::analysis::{Band, Forecast, Outcome};
 use crate::app::theme::Theme;
-use crate::unit::format;
 
 /// Opacity of the outer and the inner band.
 const OUTER: f32 = 0.13;
 const INNER: f32 = 0.16;
+
+/// Share of the height that the names of the plans may take.
+const NAMES_SHARE: f64 = 0.5;
 
 /// The months of one plan: the mean, and bands where there are draws.
 struct Months<'a> {
@@ -22,7 +24,18 @@ struct Months<'a> {
 }
 
 /// Draws the months of every plan; the closed-form answer stands in until there are draws.
-pub fn months_plot_ui(ui: &mut Ui, outcome: &Outcome, forecast: Option<&Forecast>, height: f32) {
+///
+/// - `looked_at`: the plan that is looked at, if one is; the others are fainter.
+/// - `mark`: the month, from 0, whose costs are read off.
+/// - Returns what is pointed at; a month counts from 0.
+pub fn months_plot_ui(
+    ui: &mut Ui,
+    outcome: &Outcome,
+    forecast: Option<&Forecast>,
+    height: f32,
+    looked_at: Option<usize>,
+    mark: Option<&Mark>,
+) -> Pointed {
     let theme = Theme::of(ui.ctx());
     let plans: Vec<Months<'_>> = outcome
         .plans
@@ -41,7 +54,7 @@ pub fn months_plot_ui(ui: &mut Ui, outcome: &Outcome, forecast: Option<&Forecast
     let months = plans.iter().map(|plan| plan.mean.len()).max().unwrap_or(0);
     if months == 0 {
         ui.label(RichText::new("Add a plan to see its months.").color(theme.text_weak));
-        return;
+        return Pointed::default();
     }
     let top = plans
         .iter()
@@ -59,8 +72,8 @@ pub fn months_plot_ui(ui: &mut Ui, outcome: &Outcome, forecast: Option<&Forecast
     };
     let x = hints(AxisHints::new_x(), "month").formatter(whole_month);
     let y = hints(AxisHints::new_y(), "US dollars per month").formatter(axis::usd_label);
-    let hover = |position: &HoverPosition<'_>| hover_text(&plans, position);
-    Plot::new("cost over months")
+    let marked = mark.map(|mark| (mark.at, readings(&plans, mark.at)));
+    let shown = Plot::new("cost over months")
         .height(height)
         .show_background(false)
         .grid_color(theme.line)
@@ -76,15 +89,42 @@ pub fn months_plot_ui(ui: &mut Ui, outcome: &Outcome, forecast: Option<&Forecast
         .custom_y_axes(vec![y])
         .y_axis_min_width(46.0)
         .show_crosshair(false)
-        .label_formatter(hover)
+        .label_formatter(|_| None)
         .show(ui, |plot| {
             plot.set_plot_bounds_x(1.0..=right);
             plot.set_plot_bounds_y(0.0..=top);
             for (index, plan) in plans.iter().enumerate() {
-                fan_ui(plot, plan, index, &theme);
+                fan_ui(plot, plan, index, strength(index, looked_at), &theme);
             }
-            names_ui(plot, &plans, &theme);
+            match &marked {
+                // The readout names the lines.
+                Some((month, readings)) => cursor::mark_ui(plot, month + 1.0, readings, &theme),
+                None => names_ui(plot, &plans, &theme),
+            }
+            pointed(plot, &plans, months)
         });
+    if let Some((mark, (month, readings))) = mark.zip(marked.as_ref()) {
+        cursor::readout_ui(ui, &shown.transform, month + 1.0, &mark.title, readings, &theme);
+    }
+    shown.inner
+}
+
+/// What is pointed at.
+fn pointed(plot: &PlotUi<'_>, plans: &[Months<'_>], months: usize) -> Pointed {
+    let Some(pointer) = plot.pointer_coordinate().filter(|_| plot.response().hovered()) else {
+        return Pointed::default();
+    };
+    let month = (pointer.x - 1.0).round().clamp(0.0, months.saturating_sub(1) as f64);
+    Pointed { at: Some(month), plan: cursor::near(plot, month + 1.0, &readings(plans, month)) }
+}
+
+/// The costs of every plan in a month, from 0.
+fn readings<'a>(plans: &'a [Months<'a>], month: f64) -> Vec<Reading<'a>> {
+    let of = |(plan, months): (usize, &'a Months<'a>)| {
+        let usd = *months.mean.get(month.max(0.0) as usize)?;
+        Some(Reading { plan, name: months.name, y: usd, usd })
+    };
+    plans.iter().enumerate().filter_map(of).collect()
 }
 
 fn whole_month(mark: GridMark, _range: &std::ops::RangeInclusive<f64>) -> String {
@@ -95,27 +135,30 @@ fn whole_month(mark: GridMark, _range: &std::ops::RangeInclusive<f64>) -> String
     }
 }
 
-fn fan_ui(plot: &mut PlotUi<'_>, plan: &Months<'_>, index: usize, theme: &Theme) {
+fn fan_ui(plot: &mut PlotUi<'_>, plan: &Months<'_>, index: usize, strength: f32, theme: &Theme) {
     let months: Vec<f64> = (1..=plan.mean.len()).map(|month| month as f64).collect();
     if plan.bands.len() == months.len() && months.len() > 1 {
         let mut band = |low: fn(&Band) -> f64, high: fn(&Band) -> f64, share: f32| {
             let lows: Vec<f64> = plan.bands.iter().map(low).collect();
             let highs: Vec<f64> = plan.bands.iter().map(high).collect();
-            let wash = theme.plan_wash(index, share);
+            let wash = theme.plan_wash(index, share * strength);
             plot.add(FilledArea::new("", &months, &lows, &highs).fill_color(wash).allow_hover(false));
         };
         band(|b| b.p5, |b| b.p95, OUTER);
         band(|b| b.p25, |b| b.p75, INNER);
     }
     let points: PlotPoints<'_> = months.iter().zip(&plan.mean).map(|(&x, &usd)| [x, usd]).collect();
-    let line =
-        Line::new(plan.name, points).color(theme.plan(index)).width(2.0).style(Theme::plan_dash(index));
-    plot.line(line);
+    let color = theme.plan_wash(index, strength);
+    plot.line(Line::new(plan.name, points).color(color).width(2.0).style(Theme::plan_dash(index)));
 }
 
 fn names_ui(plot: &mut PlotUi<'_>, plans: &[Months<'_>], theme: &Theme) {
     let bounds = plot.plot_bounds();
     let height = f64::from(plot.transform().frame().height()).max(1.0);
+    if 15.0 * plans.len() as f64 > NAMES_SHARE * height {
+        // They would cover what they name; the list of plans beside has the same colours.
+        return;
+    }
     let line = 15.0 * (bounds.max()[1] - bounds.min()[1]) / height;
     let ends: Vec<f64> =
         plans.iter().map(|plan| plan.mean.last().copied().unwrap_or(0.0) + 0.6 * line).collect();
@@ -129,16 +172,4 @@ fn names_ui(plot: &mut PlotUi<'_>, plans: &[Months<'_>], theme: &Theme) {
         let x = bounds.max()[0] - 0.01 * (bounds.max()[0] - bounds.min()[0]);
         plot.text(Text::new("", PlotPoint::new(x, y), text).anchor(Align2::RIGHT_CENTER).allow_hover(false));
     }
-}
-
-fn hover_text(plans: &[Months<'_>], position: &HoverPosition<'_>) -> Option<String> {
-    let HoverPosition::NearDataPoint { plot_name, index, .. } = position else { return None };
-    let plan = plans.iter().find(|plan| plan.name == *plot_name)?;
-    let usd = plan.mean.get(*index)?;
-    let interval = plan
-        .bands
-        .get(*index)
-        .map(|band| format!("\nP5–P95 {}", format::usd_range(band.p5, band.p95)))
-        .unwrap_or_default();
-    Some(format!("{}, month {}\n{}{interval}", plan.name, index + 1, format::usd(*usd)))
 }

@@ -91,6 +91,12 @@ pub fn interval_bar(ui: &Ui, row: Rect, scale: Scale, values: [f64; 5], color: C
     painter.line_segment([pos2(p50, middle - 7.0), pos2(p50, middle + 7.0)], Stroke::new(2.0, color));
 }
 
+/// How strongly a plan is drawn while another one is looked at.
+#[must_use]
+pub fn strength(plan: usize, looked_at: Option<usize>) -> f32 {
+    if looked_at.is_none_or(|looked_at| looked_at == plan) { 1.0 } else { 0.3 }
+}
+
 /// A dot with the colour of a plan.
 pub fn plan_dot(ui: &Ui, at: Pos2, color: Color32) {
     ui.painter().rect_filled(Rect::from_center_size(at, vec2(9.0, 9.0)), CornerRadius::same(2), color);

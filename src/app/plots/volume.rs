@@ -7,6 +7,8 @@ use egui_plot::{
 };
 
 use super::axis;
+use super::cursor::{self, Mark, Pointed, Reading};
+use super::paint::strength;
 use crate::analysis::{BreakEven, Crossing, Curve};
 use crate::app::theme::Theme;
 use crate::unit::format;
@@ -31,16 +33,18 @@ pub struct VolumePlot {
     pub all_crossings: bool,
     /// Whether one may pan and zoom.
     pub movable: bool,
+    /// The plan that is looked at; the others are fainter.
+    pub plan: Option<usize>,
 }
 
-/// Draws the plot.
-pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
+/// Draws the plot, with the costs at a marked volume; returns what is pointed at, tokens per day.
+pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark: Option<&Mark>) -> Pointed {
     let theme = Theme::of(ui.ctx());
     if break_even.volumes.len() < 2 || break_even.plans.is_empty() {
         ui.label(
             RichText::new("No plan is complete enough to draw its cost over volume.").color(theme.text_weak),
         );
-        return;
+        return Pointed::default();
     }
     let hover = |position: &HoverPosition<'_>| hover_text(break_even, position);
     let small = TextStyle::Small.resolve(ui.style());
@@ -56,7 +60,8 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
     let volumes: Vec<f64> = break_even.volumes.iter().map(|&volume| axis::log(volume)).collect();
     let (low, high) = (volumes[0], volumes[volumes.len() - 1]);
     let (bottom, top) = cost_bounds(break_even);
-    Plot::new("cost over volume")
+    let marked = mark.and_then(|mark| readings(break_even, &volumes, mark.at));
+    let shown = Plot::new("cost over volume")
         .height(how.height)
         .show_background(false)
         .grid_color(theme.line)
@@ -82,12 +87,39 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot) {
                 plot.set_plot_bounds_y(bottom..=top);
             }
             milestones_ui(plot, &theme);
-            curves_ui(plot, break_even, &volumes, &theme);
+            curves_ui(plot, break_even, &volumes, how.plan, &theme);
             today_ui(plot, break_even.today, &theme);
             let names = name_places(plot, break_even, volumes.len());
             crossings_ui(plot, break_even, how.all_crossings, &names, &theme);
-            names_ui(plot, break_even, &names, &theme);
+            match &marked {
+                // The readout names the curves.
+                Some((x, readings)) => cursor::mark_ui(plot, *x, readings, &theme),
+                None => names_ui(plot, break_even, &names, &theme),
+            }
+            pointed(plot, break_even, &volumes)
         });
+    if let Some((mark, (x, readings))) = mark.zip(marked.as_ref()) {
+        cursor::readout_ui(ui, &shown.transform, *x, &mark.title, readings, &theme);
+    }
+    shown.inner
+}
+
+/// What is pointed at.
+fn pointed(plot: &PlotUi<'_>, break_even: &BreakEven, volumes: &[f64]) -> Pointed {
+    let pointer = plot.pointer_coordinate().filter(|_| plot.response().hovered());
+    let Some(at) = pointer.map(|pointer| 10f64.powf(pointer.x)) else { return Pointed::default() };
+    let plan = readings(break_even, volumes, at).and_then(|(x, readings)| cursor::near(plot, x, &readings));
+    Pointed { at: Some(at), plan }
+}
+
+/// The costs of every plan at the computed volume nearest to this one, and where that is on the axis.
+fn readings<'a>(break_even: &'a BreakEven, volumes: &[f64], volume: f64) -> Option<(f64, Vec<Reading<'a>>)> {
+    let at = nearest(&break_even.volumes, volume)?;
+    let of = |(plan, curve): (usize, &'a Curve)| {
+        let usd = *curve.usd.get(at)?;
+        Some(Reading { plan, name: &curve.name, y: axis::log(usd), usd })
+    };
+    Some((*volumes.get(at)?, break_even.plans.iter().enumerate().filter_map(of).collect()))
 }
 
 /// Bounds of the cost axis, as logarithms, with room for labels above.
@@ -102,10 +134,17 @@ fn cost_bounds(break_even: &BreakEven) -> (f64, f64) {
     if bounds.0 > bounds.1 { (0.0, 6.0) } else { (bounds.0 - 0.15, bounds.1 + 0.25) }
 }
 
-fn curves_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], theme: &Theme) {
+fn curves_ui(
+    plot: &mut PlotUi<'_>,
+    break_even: &BreakEven,
+    volumes: &[f64],
+    looked_at: Option<usize>,
+    theme: &Theme,
+) {
     let step = volumes.len().div_ceil(POINTS_MAX).max(1);
     for (index, plan) in break_even.plans.iter().enumerate() {
-        let color = theme.plan(index);
+        let strength = strength(index, looked_at);
+        let color = theme.plan_wash(index, strength);
         if plan.bands.len() == volumes.len() {
             let (mut xs, mut lows, mut highs) = (Vec::new(), Vec::new(), Vec::new());
             for (x, band) in volumes.iter().zip(&plan.bands).step_by(step) {
@@ -113,7 +152,7 @@ fn curves_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, volumes: &[f64], the
                 lows.push(axis::log(band.p5));
                 highs.push(axis::log(band.p95));
             }
-            let wash = theme.plan_wash(index, BAND);
+            let wash = theme.plan_wash(index, BAND * strength);
             plot.add(FilledArea::new("", &xs, &lows, &highs).fill_color(wash).allow_hover(false));
         }
         let points: PlotPoints<'_> =
@@ -243,20 +282,11 @@ fn crossing_name(break_even: &BreakEven, crossing: &Crossing) -> String {
     )
 }
 
+/// What a crossing is; the curves themselves are read off at the line under the pointer.
 fn hover_text(break_even: &BreakEven, position: &HoverPosition<'_>) -> Option<String> {
-    let HoverPosition::NearDataPoint { plot_name, position, .. } = position else { return None };
-    let volume = format::tokens_per_day(10f64.powf(position.x));
-    let Some(plan) = break_even.plans.iter().find(|plan| plan.name == *plot_name) else {
-        return Some((*plot_name).to_owned()).filter(|name| !name.is_empty());
-    };
-    let cost = format::usd(10f64.powf(position.y));
-    let nearest = nearest(&break_even.volumes, 10f64.powf(position.x))?;
-    let interval = plan
-        .bands
-        .get(nearest)
-        .map(|band| format!("\nP5–P95 {}", format::usd_range(band.p5, band.p95)))
-        .unwrap_or_default();
-    Some(format!("{}\n{volume}\n{cost} a month{interval}", plan.name))
+    let HoverPosition::NearDataPoint { plot_name, .. } = position else { return None };
+    let is_plan = break_even.plans.iter().any(|plan| plan.name == *plot_name);
+    (!is_plan && !plot_name.is_empty()).then(|| (*plot_name).to_owned())
 }
 
 /// Index of the volume nearest to this one, on the logarithmic scale.

@@ -1,10 +1,8 @@
 //! Numbers that answer: large, with unit and interval, and a way to their formula.
 
-use eframe::egui::{Align, Button, Frame, Label, Layout, Margin, Response, RichText, Ui, vec2};
+use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
-use super::number::name;
-use crate::analysis::Severity;
-use crate::app::theme::{Theme, display, figure_text, section_text, severity_sign, space};
+use crate::app::theme::{Theme, display, figure_text, section_text, space};
 
 /// Where a number comes from: what is shown when it is clicked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,52 +19,25 @@ pub struct Why {
     pub source: String,
 }
 
-/// A figure: a caption, the number, and what qualifies it.
-#[derive(Debug, Clone, Default)]
-pub struct Figure<'a> {
-    /// What it is.
-    pub caption: &'a str,
-    /// The number with its unit.
-    pub value: String,
-    /// The interval, or another qualification; may be empty.
-    pub interval: String,
-}
-
-/// Draws a figure; a click asks why.
-pub fn figure_ui(ui: &mut Ui, figure: &Figure<'_>) -> Response {
+/// A row of figures, each a value above its caption; wraps where the room ends.
+pub fn figures_ui(ui: &mut Ui, figures: &[(&str, String)]) {
     let theme = Theme::of(ui.ctx());
-    ui.vertical(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        ui.label(RichText::new(figure.caption).small().color(theme.text_weak));
-        let value = figure_text(&figure.value).size(17.0).color(theme.text_strong);
-        let response = ui.add(Button::new(value).frame(false)).on_hover_text("Click: why?");
-        name(ui, &response, &format!("Why {}", figure.caption));
-        if !figure.interval.is_empty() {
-            ui.label(RichText::new(&figure.interval).small().color(theme.text_weak));
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = space::L;
+        for (caption, value) in figures {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.label(figure_text(value).size(16.0).color(theme.text_strong));
+                ui.label(RichText::new(*caption).small().color(theme.text_weak));
+            });
         }
-        response
-    })
-    .inner
+    });
 }
 
 /// The sentence that a page begins with: large, and never cut.
 pub fn sentence(ui: &mut Ui, text: &str) {
     let theme = Theme::of(ui.ctx());
     ui.add(Label::new(RichText::new(text).text_style(display()).color(theme.text_strong)).wrap());
-}
-
-/// A small word with a sign on a wash of its severity.
-pub fn badge(ui: &mut Ui, severity: Severity, text: &str) -> Response {
-    let theme = Theme::of(ui.ctx());
-    Frame::new()
-        .fill(theme.severity_wash(severity))
-        .corner_radius(4)
-        .inner_margin(Margin::symmetric(6, 1))
-        .show(ui, |ui| {
-            let text = format!("{} {text}", severity_sign(severity));
-            ui.add(Label::new(RichText::new(text).small().color(theme.severity(severity))).truncate())
-        })
-        .inner
 }
 
 /// Says that a newer answer is on its way; takes no room that would make the page jump.

@@ -42,6 +42,12 @@ impl<'a> Form<'a> {
         Self { path, problems: self.problems, baseline: self.baseline }
     }
 
+    /// The path of this part.
+    #[must_use]
+    pub fn here(&self) -> &str {
+        &self.path
+    }
+
     /// The path of a field of this part.
     #[must_use]
     pub fn path(&self, field: &str) -> String {

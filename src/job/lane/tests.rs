@@ -45,6 +45,7 @@ fn name(event: &JobEvent<u32>) -> &'static str {
 }
 
 /// A job that says it has begun and then waits for `go`, whether or not it is asked to stop.
+#[expect(clippy::type_complexity, reason = "a job and its two gates; a closure has no name to give")]
 fn gated() -> (impl FnOnce(&JobCtl<u32>) -> JobResult<u32> + Send, Receiver<()>, Sender<()>) {
     let (begun, has_begun) = channel();
     let (go, may_go) = channel();
