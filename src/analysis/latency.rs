@@ -218,3 +218,28 @@ fn own_call(
         None => (OVERLOADED_SECS, OVERLOADED_SECS, steady.tpot_secs),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::evaluator::Total;
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::scenario::sample::everything;
+
+    #[test]
+    fn the_hits_of_the_means_are_those_of_the_bill() {
+        let scenario = Scenario::check(&everything(), Catalog::shipped())
+            .unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let mut evaluator = Evaluator::new(&scenario);
+        evaluator.prepare(scenario.point());
+        for plan in 0..scenario.draft().plans.len() {
+            let flow = evaluator.month(scenario.point(), plan, 0, 1.0, false, &mut Total::default());
+            let requests = evaluator.requests().to_vec();
+            let hits = (0..requests.len())
+                .map(|slot| requests[slot] * Lookup::of(&scenario, &evaluator, plan, slot).hits)
+                .sum::<f64>();
+            let share = hits / requests.iter().sum::<f64>();
+            assert!(share > 0.0 && (share - flow.cache_hit_share).abs() < 1e-12, "{plan}: {share} {flow:?}");
+        }
+    }
+}

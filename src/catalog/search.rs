@@ -1,5 +1,7 @@
 //! Finding rows by what a person types.
 
+use crate::unit::spelling::edits;
+
 use super::{Catalog, CloudRate, GpuSpec, ModelSpec, PriceSheet, RowKind, UnknownId};
 
 /// A row that was found.
@@ -86,34 +88,20 @@ pub(super) fn unknown<'a>(kind: RowKind, id: &str, known: impl Iterator<Item = &
     /// Longer input is no misspelt id; it also bounds the work.
     const LONGEST: usize = 80;
 
-    let wanted: Vec<char> = id.trim().to_lowercase().chars().take(LONGEST).collect();
-    let wanted_text: String = wanted.iter().collect();
+    let wanted: String = id.trim().to_lowercase().chars().take(LONGEST).collect();
+    let length = wanted.chars().count();
     let mut near: Vec<(usize, &str)> = known
         .filter_map(|candidate| {
-            let contains = !wanted.is_empty() && candidate.contains(&wanted_text);
+            let contains = !wanted.is_empty() && candidate.contains(&wanted);
             let distance = edits(&wanted, candidate);
             // Half of the letters wrong is no longer a misspelling.
-            let plausible = distance * 2 <= wanted.len().max(candidate.len());
+            let plausible = distance * 2 <= length.max(candidate.len());
             (contains || plausible).then_some((if contains { 0 } else { distance }, candidate))
         })
         .collect();
     near.sort_unstable();
     near.truncate(SUGGESTIONS);
     UnknownId { kind, id: id.to_owned(), nearest: near.into_iter().map(|(_, id)| id.to_owned()).collect() }
-}
-
-/// Levenshtein distance, by the two-row algorithm.
-fn edits(from: &[char], to: &str) -> usize {
-    let mut previous: Vec<usize> = (0..=from.len()).collect();
-    for (row, letter) in to.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in from.iter().enumerate() {
-            let replaced = previous[column] + usize::from(*other != letter);
-            current.push(replaced.min(previous[column + 1] + 1).min(current[column] + 1));
-        }
-        previous = current;
-    }
-    previous[from.len()]
 }
 
 #[cfg(test)]
@@ -139,10 +127,5 @@ mod tests {
         assert!(
             Catalog::shipped().model("\u{1F600}".repeat(10_000).as_str()).unwrap_err().nearest.is_empty()
         );
-    }
-
-    #[test]
-    fn edit_distance_of_kitten_and_sitting_is_three() {
-        assert_eq!(edits(&"kitten".chars().collect::<Vec<_>>(), "sitting"), 3);
     }
 }

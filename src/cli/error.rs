@@ -18,6 +18,8 @@ use crate::workload::fit::FitError;
 /// Why a command ended without a result.
 #[derive(Debug, Error)]
 pub(super) enum CliError {
+    #[error("there is no command \"{word}\" and no file of that name; did you mean \"{nearest}\"?")]
+    NoCommand { word: String, nearest: String },
     #[error("Cannot read the scenario\n{0}")]
     Scenario(#[from] ScenarioFileError),
     #[error("Cannot load the preset\n{0}")]
@@ -78,7 +80,7 @@ impl CliError {
     /// 1: the input is wrong. 2: the command is.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Set { reason: SetError::NoEquals, .. } => 2,
+            Self::NoCommand { .. } | Self::Set { reason: SetError::NoEquals, .. } => 2,
             _ => 1,
         }
     }

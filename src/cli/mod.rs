@@ -20,10 +20,13 @@ mod progress;
 mod sensitivity;
 mod tokens;
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::unit::spelling::nearest;
 
 use error::CliError;
 use output::Output;
@@ -87,6 +90,10 @@ enum Command {
 /// - `window`: what opens the window; `None` in a build without one.
 #[must_use]
 pub fn run(window: Option<OpenWindow<'_>>) -> ExitCode {
+    if let Some(error) = std::env::args_os().nth(1).and_then(|first| misspelt(&first)) {
+        output::complain(&error);
+        return ExitCode::from(error.code());
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,6 +113,20 @@ pub fn run(window: Option<OpenWindow<'_>>) -> ExitCode {
             ExitCode::from(error.code())
         }
     }
+}
+
+/// A first word that is no command, no file and no preset, but nearly a command.
+fn misspelt(first: &OsStr) -> Option<CliError> {
+    let word = first.to_str()?;
+    let plain = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+    let command = Cli::command();
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).chain(["help"]).collect();
+    if !plain || names.contains(&word) || Path::new(word).exists() {
+        return None;
+    }
+    let nearest = nearest(word, names)?.to_owned();
+    Some(CliError::NoCommand { word: word.to_owned(), nearest })
 }
 
 fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> Result<(), CliError> {

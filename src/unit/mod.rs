@@ -5,6 +5,7 @@
 //! Start with [`Usd`] and [`Tokens`]; how a number becomes text (and text a number) is in [`format`].
 
 pub mod format;
+pub mod spelling;
 
 mod fraction;
 mod quantity;

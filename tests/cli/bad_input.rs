@@ -104,6 +104,24 @@ fn a_bad_use_case_id_is_refused_before_anything_is_written() {
     assert!(!at.join("out.ron").exists());
 }
 
+#[test]
+fn a_misspelt_command_is_named_with_the_one_that_is_meant() {
+    let folder = folder();
+    for (args, words) in [
+        (&["estmate", EXAMPLE][..], "\"estimate\""),
+        (&["Forecast", EXAMPLE], "\"forecast\""),
+        (&["preset"], "\"presets\""),
+    ] {
+        let output = run(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(error(&output).contains(words) && output.stdout.is_empty(), "{args:?}: {}", error(&output));
+    }
+    // A file may be called so.
+    fs::write(folder.path().join("preset"), example(folder.path())).expect("written");
+    assert!(run(folder.path(), &["check", "preset"]).status.success());
+    assert!(!error(&run(folder.path(), &["preset"])).contains("no command"));
+}
+
 /// Whether stdout holds nothing, or one JSON document.
 fn is_json_only(output: &Output) -> bool {
     let text = text(output);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::scenario::SCHEMA;
+use crate::unit::spelling::nearest;
 
 use super::BYTES_MAX;
 use super::scan::{self, field_at, line_column, offset_of};
@@ -196,7 +197,7 @@ impl Fault {
                 "open it with the version of the program that wrote it, or a newer one".to_owned()
             }
             Self::SchemaUnknown { .. } => format!("write schema: {SCHEMA}"),
-            Self::UnknownName { found, known } => match nearest(found, known) {
+            Self::UnknownName { found, known } => match nearest(found, known.iter().copied()) {
                 Some(nearest) => format!("did you mean \"{nearest}\"?"),
                 None if known.is_empty() => "remove it".to_owned(),
                 None => format!("write one of {}", known.join(", ")),
@@ -356,37 +357,4 @@ fn expected_by(error: &ron::Error, before: &str) -> String {
         E::TrailingCharacters => "nothing after the last bracket".to_owned(),
         other => format!("a value that fits ({other})"),
     }
-}
-
-/// The known name with the fewest changes, if they are few.
-fn nearest(found: &str, known: &'static [&'static str]) -> Option<&'static str> {
-    let allowed = (found.chars().count() / 3).max(2);
-    known
-        .iter()
-        .map(|name| (changes(found, name), *name))
-        .filter(|(changes, _)| *changes <= allowed)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Letters to insert, remove or replace to make one word of the other (Levenshtein).
-fn changes(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let above = row.get(j + 1).copied().unwrap_or(usize::MAX);
-            let best = (diagonal + usize::from(from != *to)).min(left + 1).min(above.saturating_add(1));
-            if let Some(cell) = row.get_mut(j) {
-                *cell = left;
-            }
-            (diagonal, left) = (above, best);
-        }
-        if let Some(cell) = row.last_mut() {
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
