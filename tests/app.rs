@@ -288,7 +288,7 @@ fn a_dropped_trace_is_shown_first_applied_on_demand_and_taken_back_by_undo() {
     assert_eq!(harness.state().draft(), &before);
     assert!(is_shown(&harness, "Fit to trace.csv, not applied yet"));
     click(&mut harness, "Cancel");
-    assert!(!is_shown(&harness, "trace.csv"));
+    assert!(!is_shown(&harness, "Fit to trace.csv"));
 }
 
 #[test]

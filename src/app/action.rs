@@ -4,14 +4,15 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 
 use super::pages::Page;
+use super::picture::Target;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
 /// Something that the window can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// A new scenario.
     New,
@@ -70,6 +71,15 @@ pub enum Action {
         name: String,
         /// The table.
         csv: String,
+    },
+    /// A picture of a plot.
+    Picture {
+        /// What it shows.
+        name: String,
+        /// Where it is in the window, in points.
+        rect: Rect,
+        /// What becomes of it.
+        target: Target,
     },
     /// Count the tokens of a text; the answer comes under the tag in [`super::view::Errands::tokens`].
     CountTokens {

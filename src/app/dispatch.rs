@@ -14,6 +14,7 @@ use super::files::{Answer, Purpose, proposed_name};
 use super::notice::Notices;
 use super::pages::Page;
 use super::pages::counter;
+use super::picture::{self, Taken as Picture, Target};
 use super::places::Places;
 use super::prefs::ZOOM;
 use super::recovery::{self, Found};
@@ -119,9 +120,9 @@ impl Dropped {
     }
 }
 
-/// A file name for the data of a plot.
-fn table_name(scenario: &str, plot: &str) -> String {
-    proposed_name(&format!("{scenario} {plot}"), "csv")
+/// A file name for a plot.
+fn plot_name(scenario: &str, plot: &str, extension: &str) -> String {
+    proposed_name(&format!("{scenario} {plot}"), extension)
 }
 
 fn with_remedy(error: &file::ScenarioFileError) -> String {
@@ -172,9 +173,9 @@ impl App {
                 self.notices.note(format!("{name}: the data are in the clipboard"));
             }
             Action::SaveTable { name, csv } => {
-                let proposed = table_name(&self.document.draft.name, &name);
-                self.ask_for(&Purpose::Table { name, csv }, &proposed);
+                self.save_plot(name, csv.into_bytes(), "csv");
             }
+            Action::Picture { name, rect, target } => self.pictures.want(name, rect, target),
             Action::CountTokens { tag, text, encoding, split } => {
                 self.errands.count(tag, text, &encoding, split);
             }
@@ -310,12 +311,38 @@ impl App {
         }
     }
 
-    /// Writes the data of a plot.
-    fn write_table(&mut self, name: &str, path: &Path, csv: &str) {
-        match file::replace(path, |file| file.write_all(csv.as_bytes())) {
+    /// Asks where a plot is to be saved.
+    fn save_plot(&mut self, name: String, bytes: Vec<u8>, extension: &'static str) {
+        let proposed = plot_name(&self.document.draft.name, &name, extension);
+        self.ask_for(&Purpose::Plot { name, bytes, extension }, &proposed);
+    }
+
+    /// A picture was taken.
+    pub(super) fn picture_taken(&mut self, ctx: &Context, taken: Picture) {
+        let Picture { name, target, image } = taken;
+        let Some(image) = image else {
+            let why = "It is not in the window; scroll to it and ask again.";
+            self.notices.error(format!("{name}: there is no picture"), why);
+            return;
+        };
+        match target {
+            Target::Clipboard => {
+                ctx.copy_image(image);
+                self.notices.note(format!("{name}: the picture is in the clipboard"));
+            }
+            Target::File => match picture::png(&image) {
+                Ok(bytes) => self.save_plot(name, bytes, "png"),
+                Err(error) => self.notices.error("Cannot save the plot", error.to_string()),
+            },
+        }
+    }
+
+    /// Writes a plot that was asked for.
+    fn write_plot(&mut self, name: &str, path: &Path, bytes: &[u8]) {
+        match file::replace(path, |file| file.write_all(bytes)) {
             Ok(()) => self.notices.note(format!("{name}: saved to {}", path.display())),
             Err(error) => {
-                self.notices.error("Cannot save the data of the plot", format!("{error}. {ELSEWHERE}"));
+                self.notices.error("Cannot save the plot", format!("{error}. {ELSEWHERE}"));
             }
         }
     }
@@ -336,7 +363,7 @@ impl App {
                     Purpose::Open => self.open(&path),
                     Purpose::Save => self.save_to(ctx, path),
                     Purpose::Trace(use_case) => self.errands.fit(use_case, path),
-                    Purpose::Table { name, csv } => self.write_table(&name, &path, &csv),
+                    Purpose::Plot { name, bytes, .. } => self.write_plot(&name, &path, &bytes),
                 }
             }
             Answer::Nothing => self.after_save = None,
@@ -344,7 +371,9 @@ impl App {
                 let folder = self.folder().unwrap_or_else(|| std::env::current_dir().unwrap_or_default());
                 let text = match &purpose {
                     Purpose::Save => folder.join(proposed_name(&self.document.draft.name, "ron")),
-                    Purpose::Table { name, .. } => folder.join(table_name(&self.document.draft.name, name)),
+                    Purpose::Plot { name, extension, .. } => {
+                        folder.join(plot_name(&self.document.draft.name, name, extension))
+                    }
                     Purpose::Open | Purpose::Trace(_) => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });

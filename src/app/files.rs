@@ -20,12 +20,14 @@ pub enum Purpose {
     Save,
     /// To fit a use case, by id, to a trace.
     Trace(String),
-    /// To save the data of a plot.
-    Table {
+    /// To save a plot, as data or as a picture.
+    Plot {
         /// What it is.
         name: String,
-        /// The table.
-        csv: String,
+        /// What is written.
+        bytes: Vec<u8>,
+        /// The extension of its kind.
+        extension: &'static str,
     },
 }
 
@@ -37,14 +39,14 @@ impl Purpose {
             Self::Open => "Open a scenario",
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
-            Self::Table { .. } => "Save the data of the plot",
+            Self::Plot { .. } => "Save the plot",
         }
     }
 
     /// Whether a file is written, and not read.
     #[must_use]
     pub const fn writes(&self) -> bool {
-        matches!(self, Self::Save | Self::Table { .. })
+        matches!(self, Self::Save | Self::Plot { .. })
     }
 
     /// The extension that a file gets if it is given none.
@@ -52,7 +54,8 @@ impl Purpose {
     pub const fn extension(&self) -> &'static str {
         match self {
             Self::Open | Self::Save => "ron",
-            Self::Trace(_) | Self::Table { .. } => "csv",
+            Self::Trace(_) => "csv",
+            Self::Plot { extension, .. } => extension,
         }
     }
 }
@@ -93,7 +96,7 @@ impl Files {
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
             Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
-            Purpose::Table { .. } => dialog.add_filter("Table", &["csv"]),
+            Purpose::Plot { extension, .. } => dialog.add_filter(extension.to_uppercase(), &[extension]),
         };
         self.asked = Some((purpose.clone(), Instant::now()));
         self.lane.submit(0, move |_| {

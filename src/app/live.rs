@@ -1,8 +1,9 @@
 //! Answers that keep up with the draft.
 //!
 //! Every revision is checked and answered in closed form within its frame. The forecast and the bands over volume
-//! are drawn on lanes of their own and refine block by block; sensitivity waits until the draft rests. A result stays
-//! until a newer one replaces it, marked as stale; a draft that does not check keeps the last good answers.
+//! are drawn on lanes of their own and refine block by block, the bands after the forecast's first block; sensitivity
+//! waits until the draft rests. A result stays until a newer one replaces it, marked as stale; a draft that does not
+//! check keeps the last good answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,13 +23,26 @@ const REST: Duration = Duration::from_millis(250);
 /// Draws of the bands over volume: each costs every plan at every volume, and a band needs no more than a percent.
 const BAND_TRIALS_MAX: u32 = 2048;
 
+/// Draws of a forecast on the calling thread: enough for an answer, and soon over.
+const INLINE_TRIALS_MAX: u32 = 512;
+
 /// Where slow answers are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Where {
     /// On threads of their own.
     Threads,
-    /// On the calling thread, before the frame goes on: for tests.
+    /// On the calling thread, before the frame goes on, with few draws: for tests.
     Inline,
+}
+
+impl Where {
+    /// How many of the wanted draws are made here.
+    fn trials(self, wanted: u32) -> u32 {
+        match self {
+            Self::Threads => wanted,
+            Self::Inline => wanted.min(INLINE_TRIALS_MAX),
+        }
+    }
 }
 
 /// A result and the revision that it answers.
@@ -53,6 +67,8 @@ pub struct Live {
     verdict: Option<Verdict>,
     /// The revision for which sensitivity was last asked.
     sensitivity_asked: Option<u64>,
+    /// When the bands over volume were last asked: the revision of the forecast that was shown then, and their own.
+    bands_asked: Option<(u64, u64)>,
     forecasts: Lane<Forecast>,
     bands: Lane<BreakEven>,
     sensitivities: Lane<Sensitivity>,
@@ -77,6 +93,7 @@ impl Live {
             sensitivity: None,
             verdict: None,
             sensitivity_asked: None,
+            bands_asked: None,
             forecasts: lane(place, "forecast", notify.clone()),
             bands: lane(place, "bands", notify.clone()),
             sensitivities: lane(place, "sensitivity", notify),
@@ -93,7 +110,7 @@ impl Live {
         self.sensitivities.cancel();
         (self.scenario, self.checked, self.good) = (None, None, false);
         (self.outcome, self.break_even, self.forecast, self.sensitivity) = (None, None, None, None);
-        (self.verdict, self.sensitivity_asked) = (None, None);
+        (self.verdict, self.sensitivity_asked, self.bands_asked) = (None, None, None);
     }
 
     /// Checks a new revision, answers it in closed form and starts what takes longer.
@@ -129,11 +146,11 @@ impl Live {
         }
     }
 
-    /// Starts the forecast and the bands over, for the last good scenario.
+    /// Starts the forecast over, for the last good scenario; the bands over volume follow it.
     pub fn draw(&mut self) {
         let (Some(scenario), Some(revision)) = (&self.scenario, self.checked) else { return };
-        self.stopped = false;
-        let trials = scenario.draft().settings.trials;
+        (self.stopped, self.bands_asked) = (false, self.bands_asked.filter(|asked| asked.1 != revision));
+        let trials = self.place.trials(scenario.draft().settings.trials);
         let of = Arc::clone(scenario);
         self.forecasts.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
@@ -144,17 +161,32 @@ impl Live {
                 !ctl.should_stop()
             }))
         });
+        self.poll();
+    }
+
+    /// Starts the bands over volume once a newer forecast has its first block: both use every core, and what one
+    /// waits for after an edit is the forecast. It need not be of the newest revision, which a long drag would put off
+    /// for ever.
+    fn band(&mut self) {
+        let (Some(scenario), Some(revision), true) = (&self.scenario, self.checked, self.good) else {
+            return;
+        };
+        let Some(drawn) = self.forecast.as_ref().map(|answer| answer.revision) else { return };
+        let asked = self.bands_asked.is_some_and(|(after, of)| after == drawn || of == revision);
+        if asked || self.stopped {
+            return;
+        }
+        self.bands_asked = Some((drawn, revision));
+        let trials = self.place.trials(scenario.draft().settings.trials).min(BAND_TRIALS_MAX);
         let of = Arc::clone(scenario);
         self.bands.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
-            let trials = trials.min(BAND_TRIALS_MAX);
             let bands = analysis::break_even_bands(&of, trials, &mut |partial| {
                 ctl.partial(partial);
                 !ctl.should_stop()
             });
             Ok(bands)
         });
-        self.poll();
     }
 
     /// Asks the forecast to stop; what was drawn stays.
@@ -170,6 +202,7 @@ impl Live {
     pub fn poll(&mut self) -> (Vec<String>, Option<Duration>) {
         let mut failures = Vec::new();
         let mut drawn = take(&self.forecasts, &mut self.forecast, "forecast", &mut failures);
+        self.band();
         drawn |= take(&self.bands, &mut self.break_even, "bands over volume", &mut failures);
         take(&self.sensitivities, &mut self.sensitivity, "sensitivity", &mut failures);
         if drawn {

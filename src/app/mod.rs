@@ -18,6 +18,7 @@ mod live;
 mod notice;
 pub mod pages;
 mod palette;
+mod picture;
 mod places;
 pub mod plots;
 mod prefs;
@@ -48,6 +49,7 @@ use self::files::Files;
 use self::live::Live;
 use self::notice::Notices;
 use self::palette::Palette;
+use self::picture::Pictures;
 use self::prefs::PrefsLost;
 use self::recovery::Autosave;
 use self::theme::Theme;
@@ -105,6 +107,7 @@ pub struct App {
     dialog: Option<Dialog>,
     files: Files,
     errands: ErrandRunner,
+    pictures: Pictures,
     autosave: Option<Autosave>,
     /// What to do once the document is saved.
     after_save: Option<Action>,
@@ -150,6 +153,7 @@ impl App {
             dialog: None,
             files: Files::new(wake(ctx)),
             errands: ErrandRunner::new(place, wake(ctx)),
+            pictures: Pictures::default(),
             autosave: places.recovery().map(|folder| Autosave::new(Some(folder))),
             after_save: None,
             drawer: false,
@@ -245,6 +249,10 @@ impl App {
         }
         if let Some((purpose, answer)) = self.files.poll() {
             self.file_answered(ctx, purpose, answer);
+        }
+        self.session.still = self.pictures.is_waiting();
+        if let Some(taken) = self.pictures.tick(ctx) {
+            self.picture_taken(ctx, taken);
         }
         if self.files.is_open() {
             ctx.request_repaint_after(Duration::from_secs(1));

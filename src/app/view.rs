@@ -123,6 +123,8 @@ pub struct Session {
     pub cursor: Cursor,
     /// What is under the pointer in this frame.
     pub pointed: Cursor,
+    /// Whether plots take no notice of the pointer: a picture of one is about to be taken.
+    pub still: bool,
     /// Paths of the inputs beside the page, in the order in which they are shown.
     pub inputs: Vec<String>,
     /// What *Why?* was last asked about: a path of the scenario or the name of a result.

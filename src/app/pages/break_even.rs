@@ -4,7 +4,7 @@ use eframe::egui::{Align, Label, Layout, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
 use super::Page;
-use super::export::plot_heading;
+use super::export::plot_ui;
 use super::findings::unanswered_ui;
 use super::words::why_crossing;
 use crate::analysis::{BreakEven, Crossing, Forecast};
@@ -30,11 +30,13 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     sentence(ui, &answer(break_even));
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        plot_heading(ui, "Cost over volume", shown.stale, out, || data::volume(break_even));
         let height = (0.5 * ui.ctx().content_rect().height()).clamp(260.0, 700.0);
         let how = VolumePlot { height, all_crossings: true, movable: true, plan: session.cursor.plan };
         let mark = session.cursor.volume.map(|at| Mark { at, title: format::tokens_per_day(at) });
-        let pointed = volume_plot_ui(ui, break_even, how, mark.as_ref());
+        let csv = || data::volume(break_even);
+        let pointed = plot_ui(ui, "Cost over volume", shown.stale, out, csv, |ui| {
+            volume_plot_ui(ui, break_even, how, mark.as_ref())
+        });
         (session.pointed.volume, session.pointed.plan) = (pointed.at, pointed.plan);
         ui.label(
             RichText::new(

@@ -19,6 +19,7 @@ pub mod workload;
 
 use eframe::egui;
 
+use super::plots::cursor::Cursor;
 use super::view::{Outbox, Session, View};
 use crate::scenario::ScenarioDraft;
 
@@ -113,7 +114,8 @@ pub fn ui(
     view: &View<'_>,
     out: &mut Outbox,
 ) {
-    session.cursor = std::mem::take(&mut session.pointed);
+    let pointed = std::mem::take(&mut session.pointed);
+    session.cursor = if session.still { Cursor::default() } else { pointed };
     match session.page {
         Page::Overview => overview::ui(ui, draft, session, view, out),
         Page::BreakEven => break_even::ui(ui, session, view, out),

@@ -5,7 +5,7 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 
-use super::export::{export_menu_ui, plot_heading};
+use super::export::{export_menu_ui, framed, plot_ui};
 use super::findings::unanswered_ui;
 use super::sensitivity::histograms_ui;
 use super::words::{why_plan, why_service};
@@ -149,10 +149,13 @@ fn curves_ui(
     let forecast = view.forecast.map(|shown| shown.value);
     match view.break_even {
         Some(shown) => {
-            plot_heading(ui, "Cost over volume", shown.stale, out, || data::volume(shown.value));
             let how =
                 VolumePlot { height: 0.58 * plots, all_crossings: false, movable: false, plan: cursor.plan };
-            let pointed = volume_plot_ui(ui, shown.value, how, volume_mark(&volumes, cursor).as_ref());
+            let mark = volume_mark(&volumes, cursor);
+            let csv = || data::volume(shown.value);
+            let pointed = plot_ui(ui, "Cost over volume", shown.stale, out, csv, |ui| {
+                volume_plot_ui(ui, shown.value, how, mark.as_ref())
+            });
             session.pointed.volume = pointed.at;
             session.pointed.plan = session.pointed.plan.or(pointed.plan);
         }
@@ -162,9 +165,11 @@ fn curves_ui(
         }
     }
     let stale = view.forecast.is_some_and(|shown| shown.stale);
-    plot_heading(ui, "Cost over the months", stale, out, || data::months(outcome, forecast));
     let mark = month_mark(&volumes, cursor);
-    let pointed = months_plot_ui(ui, outcome, forecast, 0.40 * plots, cursor.plan, mark.as_ref());
+    let csv = || data::months(outcome, forecast);
+    let pointed = plot_ui(ui, "Cost over the months", stale, out, csv, |ui| {
+        months_plot_ui(ui, outcome, forecast, 0.40 * plots, cursor.plan, mark.as_ref())
+    });
     session.pointed.month = pointed.at.map(|month| month as usize);
     session.pointed.plan = session.pointed.plan.or(pointed.plan);
 }
@@ -211,34 +216,43 @@ fn decision_ui(
 ) {
     let forecast = view.forecast.map(|shown| shown.value);
     let stale = view.outcome.is_some_and(|shown| shown.stale);
-    plot_heading(ui, "Plans, US dollars a month", stale, out, || data::plans(outcome, forecast));
     let top = plan_top(outcome, forecast);
-    for (index, plan) in outcome.plans.iter().enumerate() {
-        let row = PlanRow { index, plan, top, height: density.plan_row() };
-        plan_ui(ui, outcome, forecast, &row, session, out);
+    let csv = || data::plans(outcome, forecast);
+    let asked = plot_ui(ui, "Plans, US dollars a month", stale, out, csv, |ui| {
+        let row = |(index, plan)| {
+            let row = PlanRow { index, plan, top, height: density.plan_row() };
+            plan_ui(ui, outcome, forecast, &row, session)
+        };
+        outcome.plans.iter().enumerate().filter_map(row).last()
+    });
+    if let Some(action) = asked {
+        out.send(action);
     }
     ui.add_space(space::S);
     let mut grouping = grouping_of(session);
-    heading(ui, "Bill of the first month", |ui| {
-        export_menu_ui(ui, "bill of the first month", out, || data::drivers(outcome, grouping));
+    let before = grouping;
+    let title = "Bill of the first month";
+    let right = |ui: &mut Ui, out: &mut Outbox, rect| {
+        export_menu_ui(ui, title, rect, out, || data::drivers(outcome, before));
         grouping_ui(ui, &mut grouping);
+    };
+    let pointed = framed(ui, title, out, right, |ui| {
+        let rows: Vec<DriverRow<'_>> = outcome
+            .plans
+            .iter()
+            .enumerate()
+            .map(|(index, plan)| DriverRow { name: &plan.name, plan: index, bill: &plan.run_rate })
+            .collect();
+        drivers_ui(ui, &rows, before, density.compact())
     });
     session.picks.insert("grouping".to_owned(), grouping.label().to_owned());
-    let rows: Vec<DriverRow<'_>> = outcome
-        .plans
-        .iter()
-        .enumerate()
-        .map(|(index, plan)| DriverRow { name: &plan.name, plan: index, bill: &plan.run_rate })
-        .collect();
-    let pointed = drivers_ui(ui, &rows, grouping, density.compact());
     session.pointed.plan = session.pointed.plan.or(pointed);
     let room = 30.0 + 90.0 * outcome.plans.len() as f32;
     if let Some(forecast) = view.forecast.filter(|_| ui.available_height() > room) {
         ui.add_space(space::S);
-        plot_heading(ui, "How the mean month came out over the draws", forecast.stale, out, || {
-            data::histograms(forecast.value)
-        });
-        histograms_ui(ui, forecast.value, session);
+        let csv = || data::histograms(forecast.value);
+        let title = "How the mean month came out over the draws";
+        plot_ui(ui, title, forecast.stale, out, csv, |ui| histograms_ui(ui, forecast.value, session));
     }
 }
 
@@ -278,15 +292,14 @@ struct PlanRow<'a> {
     height: f32,
 }
 
-/// One plan: name and cost, its interval as a bar, and what it buys.
+/// One plan: name and cost, its interval as a bar, and what it buys; returns what a double click asks for.
 fn plan_ui(
     ui: &mut Ui,
     outcome: &Outcome,
     forecast: Option<&Forecast>,
     row: &PlanRow<'_>,
     session: &mut Session,
-    out: &mut Outbox,
-) {
+) -> Option<Action> {
     let &PlanRow { index, plan, top, height } = row;
     let theme = Theme::of(ui.ctx());
     let drawn = forecast.and_then(|forecast| forecast.plans.iter().find(|drawn| drawn.id == plan.id));
@@ -344,9 +357,7 @@ fn plan_ui(
     if response.clicked() {
         session.why = Some(format!("plan.{}", plan.id));
     }
-    if response.double_clicked() {
-        out.send(Action::GoPlan(plan.id.clone()));
-    }
+    response.double_clicked().then(|| Action::GoPlan(plan.id.clone()))
 }
 
 /// Certainty, quality and latency in a line.

@@ -5,7 +5,7 @@ use eframe::egui::{
     vec2,
 };
 
-use super::export::plot_heading;
+use super::export::plot_ui;
 use super::findings::unanswered_ui;
 use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
 use crate::app::plots::data;
@@ -38,23 +38,32 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let names: Vec<String> = draft.plans.iter().map(|plan| plan.name.clone()).collect();
         let title = "One at a time: every uncertain input from its P10 to its P90";
-        plot_heading(ui, title, shown.stale, out, || data::tornado(sensitivity, &names));
-        plan_choice_ui(ui, draft, session, plan);
-        let base = sensitivity.base.get(plan).copied().unwrap_or(0.0);
-        if tornado_ui(ui, &rows(draft, sensitivity, plan), base, plan).is_some() {
-            session.why = None;
-        }
-        legend_ui(ui, base);
+        let csv = || data::tornado(sensitivity, &names);
+        plot_ui(ui, title, shown.stale, out, csv, |ui| {
+            plan_choice_ui(ui, draft, session, plan);
+            let base = sensitivity.base.get(plan).copied().unwrap_or(0.0);
+            if tornado_ui(ui, &rows(draft, sensitivity, plan), base, plan).is_some() {
+                session.why = None;
+            }
+            legend_ui(ui, base);
+        });
         ui.add_space(space::M);
-        if let Some(forecast) = view.forecast {
-            let (drawn, stale) = (forecast.value, forecast.stale);
-            let title = "All at once: rank correlation with the cost";
-            plot_heading(ui, title, stale, out, || data::correlations(drawn));
-            correlations_ui(ui, draft, drawn, plan);
-            ui.add_space(space::M);
-            plot_heading(ui, "The mean month over the draws", stale, out, || data::histograms(drawn));
-            histograms_ui(ui, drawn, session);
-        }
+        let Some(forecast) = view.forecast else { return };
+        let (drawn, stale) = (forecast.value, forecast.stale);
+        let title = "All at once: rank correlation with the cost";
+        plot_ui(
+            ui,
+            title,
+            stale,
+            out,
+            || data::correlations(drawn),
+            |ui| {
+                correlations_ui(ui, draft, drawn, plan);
+            },
+        );
+        ui.add_space(space::M);
+        let title = "The mean month over the draws";
+        plot_ui(ui, title, stale, out, || data::histograms(drawn), |ui| histograms_ui(ui, drawn, session));
     });
 }
 
