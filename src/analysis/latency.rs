@@ -221,7 +221,7 @@ fn own_call(
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluator::Total;
+    use super::super::month::Total;
     use super::*;
     use crate::catalog::Catalog;
     use crate::scenario::sample::everything;
