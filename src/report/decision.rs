@@ -38,9 +38,12 @@ pub fn decision(
             text.push_str(&format!("\n{title}\n{body}"));
         }
     };
-    section("Where plans cross", break_even.map(|it| crossings(it, money).to_string()).unwrap_or_default());
-    section("What plans can serve", break_even.map(|it| limits(it).to_string()).unwrap_or_default());
-    section("What matters", forecast.map(|it| drivers(it, outcome).to_string()).unwrap_or_default());
+    let rows = |table: Option<Table>| {
+        table.filter(|table| !table.is_empty()).map(|table| table.to_string()).unwrap_or_default()
+    };
+    section("Where plans cross", rows(break_even.map(|it| crossings(it, money))));
+    section("What plans can serve", rows(break_even.map(limits)));
+    section("What matters", rows(forecast.map(|it| drivers(it, outcome))));
     section("Findings", findings(outcome));
     text.push_str(&format!("\n{}{}\n", currency(outcome, money), footer(outcome, forecast)));
     text

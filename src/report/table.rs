@@ -9,7 +9,8 @@ pub enum Align {
     Right,
 }
 
-/// A table of text. Columns are as wide as their widest cell, two blanks apart; nothing is cut.
+/// A table of text. Columns are as wide as their widest cell, two blanks apart; nothing is cut. A column in which no row
+/// says anything is left out.
 ///
 /// ```
 /// use breakeven::report::{Align, Table};
@@ -51,12 +52,19 @@ impl std::fmt::Display for Table {
         let width_of = |column: usize| {
             lines().filter_map(|cells| cells.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width_of).collect();
+        let says = |column: &usize| {
+            self.rows.is_empty()
+                || self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| !cell.is_empty()))
+        };
+        let shown: Vec<(usize, Align, usize)> = (0..self.columns.len())
+            .filter(says)
+            .map(|column| (column, self.columns[column].1, width_of(column)))
+            .collect();
         for cells in lines() {
             let mut line = String::new();
-            for (column, ((_, align), width)) in self.columns.iter().zip(&widths).enumerate() {
+            for (place, (column, align, width)) in shown.iter().copied().enumerate() {
                 let cell = cells.get(column).map_or("", String::as_str);
-                let gap = if column == 0 { "" } else { "  " };
+                let gap = if place == 0 { "" } else { "  " };
                 match align {
                     Align::Left => line.push_str(&format!("{gap}{cell:<width$}")),
                     Align::Right => line.push_str(&format!("{gap}{cell:>width$}")),
@@ -65,5 +73,19 @@ impl std::fmt::Display for Table {
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_in_which_no_row_says_anything_is_left_out() {
+        let mut table = Table::new(&[("Plan", Align::Left), ("Band", Align::Right), ("Cost", Align::Right)]);
+        table.row(["API", "", "$1"]);
+        table.row(["Own", "", "$12"]);
+        assert_eq!(table.to_string(), "Plan  Cost\nAPI     $1\nOwn    $12\n");
+        assert_eq!(Table::new(&[("Plan", Align::Left)]).to_string(), "Plan\n");
     }
 }
