@@ -11,8 +11,8 @@ mod findings;
 mod latency;
 mod montecarlo;
 mod month;
-pub mod results;
 pub mod perf;
+pub mod results;
 mod sensitivity;
 mod spread;
 

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::catalog::{GpuSpec, ModelSpec, NativeDtype};
 use crate::serving::{
-    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, ModelFacts, Perf, PerfError, PerfMemory, Precision,
-    Served, Setup, Spread, WeightFormat, YEAR,
+    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, ModelFacts, Perf, PerfError,
+    PerfMemory, Precision, Served, Setup, Spread, WeightFormat, YEAR,
 };
 
 /// What is asked.
@@ -115,7 +115,9 @@ pub enum AskError {
         max: f64,
     },
     /// Not one sequence fits.
-    #[error("the weights fit, but beside them not even one sequence of {tokens} tokens does; take more GPUs or a smaller KV format")]
+    #[error(
+        "the weights fit, but beside them not even one sequence of {tokens} tokens does; take more GPUs or a smaller KV format"
+    )]
     NoRoom {
         /// Of one sequence.
         tokens: f64,
@@ -201,9 +203,9 @@ pub fn answer(
     if ask.engine == Engine::LlamaCpp {
         return stream(model, gpu, &facts, &device, ask, weights, &lengths, calibration);
     }
-    let others = ask.pipeline * ask.data;
+    let others = ask.pipeline.saturating_mul(ask.data);
     let tensor = ask.tensor.unwrap_or(ask.gpus / others.max(1)).max(1);
-    if tensor * others != ask.gpus {
+    if tensor.saturating_mul(others) != ask.gpus {
         let (gpus, pipeline, data) = (ask.gpus, ask.pipeline, ask.data);
         return Err(AskError::Degrees { gpus, tensor, pipeline, data });
     }

@@ -7,8 +7,23 @@ use super::{Catalog, GpuSpec, ModelSpec};
 
 /// Words that mark a variant: an accelerator matches only if it has the same ones.
 const VARIANTS: &[&str] = &[
-    "ti", "super", "mobile", "laptop", "max", "ultra", "pro", "xt", "xtx", "gre", "d", "ada", "nvl", "cpu", "workstation",
-    "server", "q",
+    "ti",
+    "super",
+    "mobile",
+    "laptop",
+    "max",
+    "ultra",
+    "pro",
+    "xt",
+    "xtx",
+    "gre",
+    "d",
+    "ada",
+    "nvl",
+    "cpu",
+    "workstation",
+    "server",
+    "q",
 ];
 
 /// Words of an accelerator's name, and the row that they mean; the longest list that matches wins.
@@ -150,10 +165,69 @@ const GPUS: &[(&[&str], &str)] = &[
 
 /// Words that say nothing about the architecture: makers of checkpoints, tunings, formats, dates.
 const NOISE: &[&str] = &[
-    "instruct", "chat", "hf", "it", "base", "preview", "gguf", "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "int4", "int8",
-    "awq", "gptq", "dynamic", "dyn", "pre", "quark", "trtllm", "quantized", "w8a8", "w4a16", "meta", "neuralmagic", "kv", "bnb",
-    "4bit", "8bit", "f16", "q8", "q6", "q5", "q4", "q3", "q2", "k", "m", "s", "l", "0", "1", "v0.1", "v0.2", "v0.3", "v1.0", "99",
-    "99.9", "0528", "0324", "2507", "2503", "2407", "2409", "2501", "1t", "openorca", "turbo", "mlx", "native", "alpha",
+    "instruct",
+    "chat",
+    "hf",
+    "it",
+    "base",
+    "preview",
+    "gguf",
+    "fp8",
+    "fp4",
+    "nvfp4",
+    "mxfp4",
+    "bf16",
+    "fp16",
+    "int4",
+    "int8",
+    "awq",
+    "gptq",
+    "dynamic",
+    "dyn",
+    "pre",
+    "quark",
+    "trtllm",
+    "quantized",
+    "w8a8",
+    "w4a16",
+    "meta",
+    "neuralmagic",
+    "kv",
+    "bnb",
+    "4bit",
+    "8bit",
+    "f16",
+    "q8",
+    "q6",
+    "q5",
+    "q4",
+    "q3",
+    "q2",
+    "k",
+    "m",
+    "s",
+    "l",
+    "0",
+    "1",
+    "v0.1",
+    "v0.2",
+    "v0.3",
+    "v1.0",
+    "99",
+    "99.9",
+    "0528",
+    "0324",
+    "2507",
+    "2503",
+    "2407",
+    "2409",
+    "2501",
+    "1t",
+    "openorca",
+    "turbo",
+    "mlx",
+    "native",
+    "alpha",
 ];
 
 /// Names whose words do not lead to the row.
@@ -179,6 +253,11 @@ const MODELS: &[(&str, &str)] = &[
     ("deepseekr1distillqwen7b", "qwen2.5-7b"),
     ("deepseekr1distillqwen14b", "qwen2.5-14b"),
     ("deepseekr1distillqwen32b", "qwen2.5-32b"),
+    ("deepseekr114b", "qwen2.5-14b"),
+    ("deepseekr132b", "qwen2.5-32b"),
+    ("deepseekr170b", "llama-3.3-70b"),
+    ("deepseekr18b", "llama-3.1-8b"),
+    ("deepseekr17b", "qwen2.5-7b"),
     ("kimik2thinking", "kimi-k2"),
     ("llama4maverick17b128e", "llama-4-maverick"),
     ("llama4scout17b16e", "llama-4-scout"),
@@ -196,9 +275,7 @@ impl Catalog {
     #[must_use]
     pub fn gpu_named(&self, name: &str) -> Option<&GpuSpec> {
         let exact = name.trim().to_lowercase();
-        if let Some(row) =
-            self.gpus.iter().find(|row| row.id == exact || row.name.to_lowercase() == exact)
-        {
+        if let Some(row) = self.gpus.iter().find(|row| row.id == exact || row.name.to_lowercase() == exact) {
             return Some(row);
         }
         let words = gpu_words(&exact);
@@ -251,7 +328,8 @@ fn harmless(variant: &str, needed: &[&str]) -> bool {
 }
 
 fn gpu_words(text: &str) -> Vec<String> {
-    let text = text.replace("geforce", " ").replace("sxm2", "sxm").replace("sxm4", "sxm").replace("sxm5", "sxm");
+    let text =
+        text.replace("geforce", " ").replace("sxm2", "sxm").replace("sxm4", "sxm").replace("sxm5", "sxm");
     let mut words: Vec<String> = text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -269,7 +347,17 @@ fn gpu_words(text: &str) -> Vec<String> {
 
 /// The words of a model's name that say what it is, joined.
 fn model_core(name: &str) -> String {
-    let last = name.trim().rsplit('/').next().unwrap_or_default().to_lowercase();
+    // What stands in parentheses is about the file, not the model.
+    let last = name
+        .trim()
+        .split('(')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
     let last = last.strip_suffix(".gguf").unwrap_or(&last).replace("meta-llama", "llama");
     last.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '(' | ')' | ',' | ':'))
         .filter(|word| !word.is_empty() && !NOISE.contains(word))

@@ -63,13 +63,16 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
 }
 
 /// Predicts what can be; the rest with file and reason.
-pub(super) fn predicted(tables: &Tables, calibration: &Calibration) -> (Vec<Compared>, Vec<(String, String)>) {
+pub(super) fn predicted(
+    tables: &Tables,
+    calibration: &Calibration,
+) -> (Vec<Compared>, Vec<(String, String)>) {
     let mut left_out = tables.unread.clone();
     let mut compared = Vec::with_capacity(tables.rows.len());
     for row in &tables.rows {
         match predict_with(row, Catalog::shipped(), calibration) {
             Ok(predicted) => compared.push(Compared { row: row.clone(), predicted }),
-            Err(reason) => left_out.push((row.file.clone(), reason)),
+            Err(reason) => left_out.push((row.file.clone(), reason.to_string())),
         }
     }
     (compared, left_out)
@@ -78,7 +81,10 @@ pub(super) fn predicted(tables: &Tables, calibration: &Calibration) -> (Vec<Comp
 fn text(fidelity: &Fidelity) -> String {
     let mut text = format!("{} rows, {} predicted", fidelity.rows, fidelity.covered);
     if let Some(share) = fidelity.baseline_efficiency {
-        text.push_str(&format!("; baseline: {} of the data sheet, fitted to these rows", format::percent(share)));
+        text.push_str(&format!(
+            "; baseline: {} of the data sheet, fitted to these rows",
+            format::percent(share)
+        ));
     }
     text.push_str("\n\nBy regime, worst first\n");
     text.push_str(&table(&fidelity.by_regime));
@@ -156,8 +162,20 @@ fn write_rows(path: &std::path::Path, compared: &[Compared]) -> Result<(), CliEr
     let fail = |error: csv::Error| CliError::Write(std::io::Error::other(error));
     writer
         .write_record([
-            "file", "line", "regime", "engine", "model", "gpu", "model_id", "gpu_id", "published_tok_s", "predicted_tok_s",
-            "published_tpot_ms", "predicted_tpot_ms", "published_ttft_ms", "predicted_ttft_ms",
+            "file",
+            "line",
+            "regime",
+            "engine",
+            "model",
+            "gpu",
+            "model_id",
+            "gpu_id",
+            "published_tok_s",
+            "predicted_tok_s",
+            "published_tpot_ms",
+            "predicted_tpot_ms",
+            "published_ttft_ms",
+            "predicted_ttft_ms",
         ])
         .map_err(fail)?;
     let number = |x: Option<f64>, scale: f64| x.map_or_else(String::new, |x| format!("{}", x * scale));

@@ -4,6 +4,7 @@
 //! with the input or the scenario, 2 the command is not understood. Start with [`run`].
 
 mod break_even;
+mod calibrate;
 mod catalog;
 mod check;
 mod decide;
@@ -75,7 +76,9 @@ enum Command {
     /// Fits a use case to a request trace.
     Fit(fit::Args),
     /// What a model on GPUs serves: memory, tokens/s, first token, time per token.
-    Perf(perf::Args),
+    Perf(Box<perf::Args>),
+    /// Fits the serving model's constants to your own measurements.
+    Calibrate(calibrate::Args),
     /// How far the serving model is from published measurements.
     Fidelity(fidelity::Args),
     /// Counts the tokens of a text.
@@ -121,6 +124,7 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Presets(args)) => presets::run(args, output),
         Some(Command::Fit(args)) => fit::run(args, output),
         Some(Command::Perf(args)) => perf::run(args, output),
+        Some(Command::Calibrate(args)) => calibrate::run(args, output),
         Some(Command::Fidelity(args)) => fidelity::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }

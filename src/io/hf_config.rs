@@ -9,16 +9,73 @@ use crate::catalog::{Mla, ModelSpec, Moe, NativeDtype, SlidingWindow, Source};
 
 /// Model types whose layers are laid out as the serving model assumes.
 const KNOWN: &[&str] = &[
-    "llama", "llama4", "llama4_text", "mistral", "mistral3", "ministral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe",
-    "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "deepseek_v2", "deepseek_v3", "deepseek_v32",
-    "kimi_k2", "kimi_k25", "glm4", "glm4_moe", "glm_moe_dsa", "gpt_oss", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma4",
-    "gemma4_text", "phi", "phi3", "phimoe", "gptj", "gpt_neox", "gpt2", "opt", "falcon", "cohere", "cohere2", "olmo", "olmo2",
-    "olmoe", "starcoder2", "stablelm", "yi", "internlm2", "exaone", "exaone4", "granite", "granitemoe", "minimax_m2", "ernie4_5",
-    "ernie4_5_moe", "smollm3", "seed_oss", "hunyuan_v1_dense", "hunyuan_v1_moe", "dots1", "bloom", "mpt",
+    "llama",
+    "llama4",
+    "llama4_text",
+    "mistral",
+    "mistral3",
+    "ministral",
+    "mixtral",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "qwen3_next",
+    "qwen3_5",
+    "qwen3_5_text",
+    "qwen3_5_moe",
+    "qwen3_5_moe_text",
+    "deepseek_v2",
+    "deepseek_v3",
+    "deepseek_v32",
+    "kimi_k2",
+    "kimi_k25",
+    "glm4",
+    "glm4_moe",
+    "glm_moe_dsa",
+    "gpt_oss",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "gemma3_text",
+    "gemma4",
+    "gemma4_text",
+    "phi",
+    "phi3",
+    "phimoe",
+    "gptj",
+    "gpt_neox",
+    "gpt2",
+    "opt",
+    "falcon",
+    "cohere",
+    "cohere2",
+    "olmo",
+    "olmo2",
+    "olmoe",
+    "starcoder2",
+    "stablelm",
+    "yi",
+    "internlm2",
+    "exaone",
+    "exaone4",
+    "granite",
+    "granitemoe",
+    "minimax_m2",
+    "ernie4_5",
+    "ernie4_5_moe",
+    "smollm3",
+    "seed_oss",
+    "hunyuan_v1_dense",
+    "hunyuan_v1_moe",
+    "dots1",
+    "bloom",
+    "mpt",
 ];
 
 /// Model types whose feed-forward layers have two matrices, not three.
-const TWO_MATRICES: &[&str] = &["gptj", "gpt_neox", "gpt2", "opt", "falcon", "phi", "starcoder2", "bloom", "mpt"];
+const TWO_MATRICES: &[&str] =
+    &["gptj", "gpt_neox", "gpt2", "opt", "falcon", "phi", "starcoder2", "bloom", "mpt"];
 
 /// Largest file that is read, in bytes.
 const BYTES_MAX: u64 = 2_000_000;
@@ -95,8 +152,8 @@ pub fn read(path: &Path) -> Result<ModelSpec, HfConfigError> {
 /// # Errors
 /// [`HfConfigError`] names file, field, what was found and what to write.
 pub fn parse(text: &str, path: &Path) -> Result<ModelSpec, HfConfigError> {
-    let root: Value = serde_json::from_str(text)
-        .map_err(|source| HfConfigError::Json { path: path.to_owned(), source })?;
+    let root: Value =
+        serde_json::from_str(text).map_err(|source| HfConfigError::Json { path: path.to_owned(), source })?;
     let config = Config { path, root: &root, text: root.get("text_config").filter(|v| v.is_object()) };
     config.spec()
 }
@@ -127,7 +184,12 @@ impl Config<'_> {
         u32::try_from(number).ok().filter(|n| *n > 0)
     }
 
-    fn needed(&self, field: &'static str, names: &[&str], remedy: &'static str) -> Result<u32, HfConfigError> {
+    fn needed(
+        &self,
+        field: &'static str,
+        names: &[&str],
+        remedy: &'static str,
+    ) -> Result<u32, HfConfigError> {
         self.count(names).ok_or_else(|| HfConfigError::Field {
             path: self.path.to_owned(),
             field,
@@ -146,17 +208,23 @@ impl Config<'_> {
             let found = if kind.is_empty() { "(missing)".to_owned() } else { kind };
             return Err(HfConfigError::Architecture { path: self.path.to_owned(), found });
         }
-        let hidden = self.needed("hidden_size", &["hidden_size", "n_embd", "d_model"], "the width of the residual stream")?;
-        let layers =
-            self.needed("num_hidden_layers", &["num_hidden_layers", "n_layer", "n_layers"], "the number of layers")?;
+        let hidden = self.needed(
+            "hidden_size",
+            &["hidden_size", "n_embd", "d_model"],
+            "the width of the residual stream",
+        )?;
+        let layers = self.needed(
+            "num_hidden_layers",
+            &["num_hidden_layers", "n_layer", "n_layers"],
+            "the number of layers",
+        )?;
         let heads = self.needed(
             "num_attention_heads",
             &["num_attention_heads", "n_head", "n_heads"],
             "the number of attention heads",
         )?;
         let vocab = self.needed("vocab_size", &["vocab_size"], "the size of the vocabulary")?;
-        let kv_heads =
-            self.count(&["num_key_value_heads", "num_kv_heads", "n_head_kv"]).unwrap_or(heads);
+        let kv_heads = self.count(&["num_key_value_heads", "num_kv_heads", "n_head_kv"]).unwrap_or(heads);
         if !heads.is_multiple_of(kv_heads) {
             return Err(HfConfigError::Field {
                 path: self.path.to_owned(),
@@ -174,7 +242,8 @@ impl Config<'_> {
             .count(&["intermediate_size_mlp", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"])
             .unwrap_or(4 * hidden);
         let moe = self.moe(intermediate);
-        let tied = self.get(&["tie_word_embeddings"]).and_then(Value::as_bool).unwrap_or(kind.starts_with("gemma"));
+        let tied =
+            self.get(&["tie_word_embeddings"]).and_then(Value::as_bool).unwrap_or(kind.starts_with("gemma"));
         let (kv_layers, sliding_window) = self.layers(layers);
         let native_dtype = self.dtype(moe.is_some())?;
         let mut spec = ModelSpec {
@@ -203,7 +272,11 @@ impl Config<'_> {
             checkpoint_bytes: None,
             verified: true,
             notes: "Parameters counted from the configuration.".to_owned(),
-            source: Source { citation: self.path.display().to_string(), url: None, read: jiff::civil::date(2026, 11, 24) },
+            source: Source {
+                citation: self.path.display().to_string(),
+                url: None,
+                read: jiff::civil::date(2026, 11, 24),
+            },
         };
         let matrices = if TWO_MATRICES.contains(&kind.as_str()) { 2.0 } else { 3.0 };
         count_params(&mut spec, matrices);
@@ -234,11 +307,15 @@ impl Config<'_> {
             .unwrap_or(0);
         (experts > 1).then(|| Moe {
             experts,
-            top_k: self.count(&["num_experts_per_tok", "experts_per_token", "moe_topk", "top_k_experts"]).unwrap_or(1),
+            top_k: self
+                .count(&["num_experts_per_tok", "experts_per_token", "moe_topk", "top_k_experts"])
+                .unwrap_or(1),
             intermediate: width,
             shared_intermediate: shared,
             first_dense_layers: self.count(&["first_k_dense_replace"]).unwrap_or(0),
-            every_n: self.count(&["interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq"]).unwrap_or(1),
+            every_n: self
+                .count(&["interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq"])
+                .unwrap_or(1),
         })
     }
 
@@ -279,7 +356,9 @@ impl Config<'_> {
             Some("mxfp4") => Ok(NativeDtype::Mxfp4Experts),
             Some("awq" | "gptq") if experts => Ok(NativeDtype::Int4Experts),
             // The format can be stated with --weights; what follows from the file is 16 bit.
-            Some("awq" | "gptq" | "compressed-tensors" | "modelopt" | "bitsandbytes" | "quark") => Ok(NativeDtype::Bf16),
+            Some("awq" | "gptq" | "compressed-tensors" | "modelopt" | "bitsandbytes" | "quark") => {
+                Ok(NativeDtype::Bf16)
+            }
             Some(other) => {
                 Err(HfConfigError::Quantisation { path: self.path.to_owned(), found: other.to_owned() })
             }
@@ -296,7 +375,8 @@ fn count_params(spec: &mut ModelSpec, matrices: f64) {
         None => hidden * f64::from(spec.head_dim) * 2.0 * (heads + f64::from(spec.kv_heads)),
         Some(m) => {
             let key = f64::from(m.nope_dim + m.rope_dim);
-            let queries = m.q_lora_rank.map_or(hidden * heads * key, |rank| f64::from(rank) * (hidden + heads * key));
+            let queries =
+                m.q_lora_rank.map_or(hidden * heads * key, |rank| f64::from(rank) * (hidden + heads * key));
             queries
                 + hidden * f64::from(m.kv_lora_rank + m.rope_dim)
                 + f64::from(m.kv_lora_rank) * heads * f64::from(m.nope_dim + m.v_dim)
@@ -370,7 +450,8 @@ mod tests {
         check(&LLAMA.replace("\"hidden_size\":4096,", ""), "hidden_size is missing");
         check(&LLAMA.replace("4096", "\"wide\""), "hidden_size is \"wide\"");
         check(&LLAMA.replace("\"num_key_value_heads\":8", "\"num_key_value_heads\":7"), "a divisor");
-        let quantised = LLAMA.replace("{\"model", "{\"quantization_config\":{\"quant_method\":\"secret\"},\"model");
+        let quantised =
+            LLAMA.replace("{\"model", "{\"quantization_config\":{\"quant_method\":\"secret\"},\"model");
         check(&quantised, "\"secret\"");
     }
 }

@@ -276,6 +276,7 @@ impl Deployment<Estimate> {
             kv_cache: Precision::Fp8,
             memory_share: fixed("memory_share"),
             max_sequences: 256,
+            engine: None,
             efficiency: Efficiency {
                 prefill_mfu: fixed("efficiency.prefill_mfu"),
                 decode_mbu: fixed("efficiency.decode_mbu"),

@@ -30,7 +30,7 @@ pub enum WeightFormat {
 
 /// The mixes that llama.cpp writes. Bits per weight are those of whole files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[allow(non_camel_case_types, reason = "the names that the files carry")]
+#[expect(non_camel_case_types, reason = "the names that the files carry")]
 #[expect(missing_docs, reason = "the names say it: bits, kind of block, size")]
 pub enum GgufMix {
     IQ2_XS,
@@ -87,7 +87,9 @@ pub enum Width {
 
 /// A format that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("\"{text}\" is not a weight format that is known; write fp32, fp16, bf16, fp8, int8, mxfp4, nvfp4, int4 or a GGUF mix such as q4_k_m")]
+#[error(
+    "\"{text}\" is not a weight format that is known; write fp32, fp16, bf16, fp8, int8, mxfp4, nvfp4, int4 or a GGUF mix such as q4_k_m"
+)]
 pub struct UnknownFormat {
     /// What was found.
     pub text: String,

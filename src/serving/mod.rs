@@ -17,14 +17,15 @@ mod memory;
 mod perf;
 mod regimes;
 mod roofline;
+mod setup;
 mod steady;
 
 #[cfg(test)]
+mod perf_tests;
+#[cfg(test)]
 mod tests;
 
-pub use calibration::{
-    ByEngine, Calibration, CalibrationError, HeldOut, LocalConstants, ServingConstants,
-};
+pub use calibration::{ByEngine, Calibration, CalibrationError, HeldOut, LocalConstants, ServingConstants};
 pub use deployment::{Deployment, Efficiency, Fleet, Precision, Scaling, Speculative};
 pub use engine::{Engine, UnknownEngine};
 pub use facts::{
@@ -35,10 +36,11 @@ pub use format::{GgufMix, UnknownFormat, WeightFormat, Width};
 pub use latency::{Load, Ttft, ttft};
 pub use local::{Local, LocalSetup, Spread};
 pub use memory::{Memory, ServingError, memory};
-pub use perf::{Draft, MEMORY_SHARE, Perf, PerfError, PerfMemory, PerfStep, Setup, YEAR};
+pub use perf::{Perf, PerfStep};
 pub use regimes::{Lengths, Served};
 pub use roofline::{
     KNEE, NARROW_STREAM_SHARE, StepCost, decode_step_cost, decode_step_secs, experts_touched, prefill_cost,
     prefill_secs,
 };
+pub use setup::{Draft, MEMORY_SHARE, PerfError, PerfMemory, Setup, YEAR};
 pub use steady::{Limit, Shape, Steady, accepted_tokens, steady};

@@ -140,7 +140,11 @@ impl Perf {
             running = batch * decoding / (ttft + decoding);
         }
         if users > running_max {
-            let calls = running_max / (lengths.output * self.times(running_max, &lengths).tpot_secs).max(1e-12);
+            let full =
+                running_max / (lengths.output * self.times(running_max, &lengths).tpot_secs).max(1e-12);
+            // Not less than the same replica with just as many users as it holds.
+            let held = running_max / (ttft + times.tpot_secs * (lengths.output - 1.0)).max(1e-12);
+            let calls = full.max(held);
             let mut served = self.served(running_max, running_max, &lengths, calls, limit);
             served.ttft_secs = (users / calls - lengths.output * served.tpot_secs).max(ttft);
             return served;
@@ -202,7 +206,7 @@ impl Perf {
         let ttft = self.ttft_fixed + c.ttft_prefill * times.prompt_secs + 0.5 * times.tpot_secs + wait;
         // A finite run ends when its last call does.
         let stretch = requests.map_or(1.0, |n| {
-            let arriving = n / rate.max(1e-12);
+            let arriving = within(n / rate.max(1e-12), 1e-9);
             arriving / (arriving + ttft + lengths.output * times.tpot_secs)
         });
         let mut served = self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by);
@@ -309,7 +313,9 @@ impl Perf {
         Served {
             output_tokens_per_sec: calls_per_sec * lengths.output,
             calls_per_sec,
-            ttft_secs: self.ttft_fixed + self.constants.ttft_prefill * times.prompt_secs + 0.5 * times.step_secs,
+            ttft_secs: self.ttft_fixed
+                + self.constants.ttft_prefill * times.prompt_secs
+                + 0.5 * times.step_secs,
             tpot_secs: times.tpot_secs,
             running,
             running_max,

@@ -1,7 +1,7 @@
 //! Time of one step: streams of memory and compute that meet in a smooth maximum, collectives, overhead.
 
 use super::memory::STEP_TOKENS;
-use super::{Deployment, GpuFacts, ModelFacts, Precision};
+use super::{Deployment, GpuFacts, ModelFacts, Perf, Precision};
 
 /// Exponent of the smooth maximum `(mem^p + comp^p)^(1/p)`.
 ///
@@ -81,9 +81,51 @@ pub(super) struct Work {
     pub prefill_context: f64,
 }
 
-/// The step's coefficients for one replica in one trial.
+/// The step's coefficients for one replica in one trial: from stated efficiencies, or calibrated for an engine.
+#[derive(Debug, Clone)]
+pub(super) enum Roofline {
+    /// Efficiencies that the user states.
+    Stated(Stated),
+    /// Constants fitted to published measurements.
+    Calibrated(Box<Perf>),
+}
+
+impl Roofline {
+    pub fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Self {
+        match d.engine {
+            None => Self::Stated(Stated::new(model, gpu, d)),
+            Some(engine) => Self::Calibrated(Box::new(Perf::of_deployment(model, gpu, d, engine))),
+        }
+    }
+
+    /// One step. More tokens than [`STEP_TOKENS`] take several passes over the weights.
+    pub fn step(&self, work: &Work) -> StepCost {
+        match self {
+            Self::Stated(stated) => stated.step(work),
+            Self::Calibrated(perf) => calibrated_step(perf, work),
+        }
+    }
+}
+
+fn calibrated_step(perf: &Perf, work: &Work) -> StepCost {
+    let Work { sequences, tokens_per_sequence: tokens, context, prefill_tokens, prefill_context } = *work;
+    let step = perf.step_of(sequences, tokens, context, prefill_tokens, prefill_context);
+    let (memory_secs, compute_secs) =
+        perf.memory_and_compute(sequences, tokens, context, prefill_tokens, prefill_context);
+    StepCost {
+        dense_secs: step.dense_secs + step.activation_secs,
+        expert_secs: step.expert_secs,
+        attention_secs: step.attention_secs,
+        collective_secs: step.collective_secs,
+        overhead_secs: step.overhead_secs,
+        memory_secs,
+        compute_secs,
+    }
+}
+
+/// Coefficients from stated efficiencies.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Roofline {
+pub(super) struct Stated {
     dense_read_secs: f64,
     dense_secs_per_token: f64,
     expert_read_secs: f64,
@@ -105,8 +147,8 @@ const fn narrow(format: Precision) -> bool {
     matches!(format, Precision::Fp8 | Precision::Int8 | Precision::Int4 | Precision::Fp4)
 }
 
-impl Roofline {
-    pub fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Self {
+impl Stated {
+    fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Self {
         let gpus = f64::from(d.gpus_per_replica.max(1));
         let mbu = d.efficiency.decode_mbu.clamp(1e-4, 1.0);
         let mfu = d.efficiency.prefill_mfu.clamp(1e-4, 1.0);
@@ -154,8 +196,7 @@ impl Roofline {
         }
     }
 
-    /// One step. More tokens than [`STEP_TOKENS`] take several passes over the weights.
-    pub fn step(&self, work: &Work) -> StepCost {
+    fn step(&self, work: &Work) -> StepCost {
         let decode_tokens = work.sequences * work.tokens_per_sequence;
         let tokens = decode_tokens + work.prefill_tokens;
         let passes = (tokens / STEP_TOKENS).max(1.0);

@@ -15,7 +15,8 @@ fn llama_70b() -> ModelFacts {
 
 fn mixtral() -> ModelFacts {
     let mut model = ModelFacts::dense(46.7e9, 32.0, 4096.0, (32.0, 8.0, 128.0), 32_000.0);
-    model.experts = Some(ExpertFacts { count: 8.0, top_k: 2.0, params: 45.1e9, layers: 32.0, width: 14336.0 });
+    model.experts =
+        Some(ExpertFacts { count: 8.0, top_k: 2.0, params: 45.1e9, layers: 32.0, width: 14336.0 });
     model.active_params = 12.7e9;
     model
 }
@@ -25,7 +26,8 @@ fn gpt_oss_20b() -> ModelFacts {
     let half = 12.0 * 2.0 * 8.0 * 64.0;
     model.kv_elements = half;
     model.sliding = Some(SlidingFacts { window: 128.0, layers: 12.0, kv_elements: half });
-    model.experts = Some(ExpertFacts { count: 32.0, top_k: 4.0, params: 19.1e9, layers: 24.0, width: 2880.0 });
+    model.experts =
+        Some(ExpertFacts { count: 32.0, top_k: 4.0, params: 19.1e9, layers: 24.0, width: 2880.0 });
     model.active_params = 3.6e9;
     model
 }
@@ -34,7 +36,8 @@ fn deepseek() -> ModelFacts {
     let mut model = ModelFacts::dense(671e9, 61.0, 7168.0, (128.0, 128.0, 128.0), 129_280.0);
     model.mla = Some(LatentFacts { latent: 512.0, rope: 64.0, nope: 128.0, value: 128.0 });
     model.kv_elements = 61.0 * 576.0;
-    model.experts = Some(ExpertFacts { count: 256.0, top_k: 8.0, params: 653.9e9, layers: 58.0, width: 2048.0 });
+    model.experts =
+        Some(ExpertFacts { count: 256.0, top_k: 8.0, params: 653.9e9, layers: 58.0, width: 2048.0 });
     model.active_params = 37e9;
     model
 }
@@ -69,6 +72,7 @@ fn deployment(gpus: u32) -> Deployment<f64> {
         kv_cache: Precision::Bf16,
         memory_share: 0.9,
         max_sequences: 256,
+        engine: None,
         efficiency: Efficiency {
             prefill_mfu: 0.6,
             decode_mbu: 0.8,

@@ -206,7 +206,8 @@ fn scores(rows: &[&Compared], metric: Metric, baseline: Option<f64>) -> Option<S
     if pairs.is_empty() {
         return None;
     }
-    let mut ratios: Vec<f64> = pairs.iter().map(|(predicted, published)| predicted / published - 1.0).collect();
+    let mut ratios: Vec<f64> =
+        pairs.iter().map(|(predicted, published)| predicted / published - 1.0).collect();
     ratios.sort_by(f64::total_cmp);
     let mut errors: Vec<f64> = ratios.iter().map(|x| x.abs()).collect();
     errors.sort_by(f64::total_cmp);
