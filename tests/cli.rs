@@ -606,3 +606,22 @@ fn own_measurements_move_the_constants_and_the_predictions_that_use_them() {
     assert_eq!(output.status.code(), Some(1));
     assert!(error(&output).contains("nowhere"));
 }
+
+#[test]
+fn size_finds_a_deployment_for_each_objective_within_the_targets() {
+    let at = folder();
+    let value = json(at.path(), &["size", EXAMPLE, "--model", "llama-3.1-8b", "--tpot-ms", "40", "--json"]);
+    let best = value["best"].as_array().expect("choices");
+    assert_eq!(best.len(), 5, "{value}");
+    for choice in best {
+        let c = &choice["candidate"];
+        assert!(c["tpot_secs"].as_f64() <= Some(0.04) && c["usd_per_month"].as_f64() > Some(0.0), "{c}");
+        assert_eq!(c["model"].as_str(), Some("llama-3.1-8b"));
+    }
+    assert!(!value["front"].as_array().expect("a front").is_empty());
+    let output = run(at.path(), &["size", EXAMPLE, "--model", "nope"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("nope"), "{}", error(&output));
+    let none = run(at.path(), &["size", EXAMPLE, "--model", "llama-3.1-8b", "--tpot-ms", "0.001"]);
+    assert!(none.status.success() && error(&none).contains("loosen"), "{}", error(&none));
+}

@@ -14,6 +14,7 @@ mod month;
 pub mod perf;
 pub mod results;
 mod sensitivity;
+pub mod sizing;
 mod spread;
 
 pub use breakeven::{break_even, break_even_bands};

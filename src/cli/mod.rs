@@ -19,6 +19,7 @@ mod perf;
 mod presets;
 mod progress;
 mod sensitivity;
+mod size;
 mod tokens;
 
 use std::path::PathBuf;
@@ -79,6 +80,8 @@ enum Command {
     Perf(Box<perf::Args>),
     /// Fits the serving model's constants to your own measurements.
     Calibrate(calibrate::Args),
+    /// The best GPUs, formats and replicas for a scenario's workload.
+    Size(size::Args),
     /// How far the serving model is from published measurements.
     Fidelity(fidelity::Args),
     /// Counts the tokens of a text.
@@ -125,6 +128,7 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Fit(args)) => fit::run(args, output),
         Some(Command::Perf(args)) => perf::run(args, output),
         Some(Command::Calibrate(args)) => calibrate::run(args, output),
+        Some(Command::Size(args)) => size::run(args, output),
         Some(Command::Fidelity(args)) => fidelity::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }
