@@ -70,6 +70,7 @@ const RELEASES: &[(&str, f64)] = &[
     ("gpt-oss", 2025.6),
     ("deepseek", 2025.05),
     ("kimi", 2025.55),
+    ("minimax", 2025.8),
     ("glm", 2025.55),
     ("gemma3", 2025.2),
     ("gemma4", 2026.25),

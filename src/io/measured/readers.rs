@@ -245,8 +245,7 @@ fn serving_bench(record: &Record<'_>) -> Read {
         input,
         output,
         output_nominal: output,
-        // Not stated: the checkpoint's own format.
-        weights: record.text("precision").to_owned(),
+        weights: stated(record.text("precision"))?,
         published: Figures {
             tokens_per_sec: published,
             tpot_secs: millis(record, "tpot_mean_ms"),
