@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::analysis::perf::{Answer, Ask, AskError, AskLoad, answer};
 use crate::catalog::{Catalog, ModelSpec, UnknownId};
 use crate::io::hf_config::{self, HfConfigError};
+use crate::io::overlay;
 use crate::serving::{Calibration, Engine, Precision, UnknownEngine, UnknownFormat, WeightFormat, YEAR};
 use crate::unit::format;
 
@@ -128,21 +129,22 @@ enum NoAnswer {
 }
 
 /// The model of the catalogue or of a file.
-fn model_of(text: &str) -> Result<ModelSpec, NoAnswer> {
-    if let Some(row) = Catalog::shipped().model_named(text) {
+fn model_of(text: &str, catalog: &Catalog) -> Result<ModelSpec, NoAnswer> {
+    if let Some(row) = catalog.model_named(text) {
         return Ok(row.clone());
     }
     let path = Path::new(text);
     if path.exists() || text.ends_with(".json") {
         return Ok(hf_config::read(path)?);
     }
-    Catalog::shipped().model(text).cloned().map_err(NoAnswer::Model)
+    catalog.model(text).cloned().map_err(NoAnswer::Model)
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let calibration = constants(args.calibration.as_deref())?;
+    let catalog = overlay::catalog()?;
     if let Some(csv) = &args.csv {
-        return table(csv, args.out.as_deref(), &calibration, output);
+        return table(csv, args.out.as_deref(), &calibration, &catalog, output);
     }
     let cells = |name: &str| match name {
         "model" => args.model.clone(),
@@ -166,7 +168,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         "acceptance" => args.acceptance.map(|n| n.to_string()),
         _ => None,
     };
-    let found = answered(&cells, &calibration).map_err(|error| CliError::Perf(error.to_string()))?;
+    let found =
+        answered(&cells, &calibration, &catalog).map_err(|error| CliError::Perf(error.to_string()))?;
     if args.json {
         #[derive(serde::Serialize)]
         struct Document<'a> {
@@ -235,19 +238,22 @@ impl Cells<'_> {
 }
 
 /// Reads a question from its cells and answers it.
-fn answered(cells: &dyn Fn(&str) -> Option<String>, calibration: &Calibration) -> Result<Answer, NoAnswer> {
+fn answered(
+    cells: &dyn Fn(&str) -> Option<String>,
+    calibration: &Calibration,
+    catalog: &Catalog,
+) -> Result<Answer, NoAnswer> {
     let cells = Cells(cells);
     let defaults = Ask::default();
     let remedy = "a name of the catalogue or a config.json";
     let model_name = cells.text("model").ok_or(NoAnswer::Missing { what: "model", remedy })?;
     let remedy = "a name of the catalogue";
     let gpu_name = cells.text("gpu").ok_or(NoAnswer::Missing { what: "gpu", remedy })?;
-    let catalog = Catalog::shipped();
     let gpu = match catalog.gpu_named(&gpu_name) {
         Some(row) => row,
         None => catalog.gpu(&gpu_name)?,
     };
-    let model = model_of(&model_name)?;
+    let model = model_of(&model_name, catalog)?;
     let load = match (cells.number("concurrency")?, cells.number("rate")?, cells.number("tpot_ms")?) {
         (Some(users), None, None) => AskLoad::Concurrency(users),
         (None, Some(rate), None) => AskLoad::Rate(rate),
@@ -291,6 +297,7 @@ fn table(
     path: &Path,
     out: Option<&Path>,
     calibration: &Calibration,
+    catalog: &Catalog,
     output: &mut Output,
 ) -> Result<(), CliError> {
     let fail = |error: csv::Error| CliError::Perf(format!("{}: {error}", path.display()));
@@ -337,7 +344,7 @@ fn table(
         };
         let mut cells: Vec<String> =
             (0..header.len()).map(|i| record.get(i).unwrap_or("").to_owned()).collect();
-        match answered(&cell, calibration) {
+        match answered(&cell, calibration, catalog) {
             Ok(a) => cells.extend([
                 a.output_tokens_per_sec.to_string(),
                 a.output_tokens_per_sec_per_gpu.to_string(),
