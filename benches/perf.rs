@@ -24,7 +24,7 @@ fn layer_by_layer(
 ) -> f64 {
     let tokens = batch + prompt;
     let meet = |a: f64, b: f64| (a.powf(c.knee) + b.powf(c.knee)).powf(1.0 / c.knee);
-    let gemm = |rows: f64, columns: f64| {
+    let gemm = |rows: f64, columns: f64, tokens: f64| {
         let bytes = rows * columns / tp / (gpu.bandwidth_bytes_per_s * c.stream_8);
         let flops =
             2.0 * rows * columns * tokens / tp / (gpu.fp8_flops.unwrap_or(gpu.bf16_flops) * c.compute_8);
@@ -36,9 +36,13 @@ fn layer_by_layer(
         / model.layers
         / (3.0 * model.hidden);
     let mut secs = 0.0;
-    for _ in 0..model.layers as usize {
-        secs += gemm(model.hidden, width) + 2.0 * gemm(model.hidden, narrow) + gemm(width, model.hidden);
-        secs += 3.0 * gemm(model.hidden, intermediate);
+    for layer in 0..model.layers as usize {
+        // Layers differ in general: none is taken from the one before.
+        let tokens = black_box(tokens) + 0.0 * black_box(layer) as f64;
+        secs += gemm(model.hidden, width, tokens)
+            + 2.0 * gemm(model.hidden, narrow, tokens)
+            + gemm(width, model.hidden, tokens);
+        secs += 3.0 * gemm(model.hidden, intermediate, tokens);
         let read = batch * context * 2.0 * narrow / tp / (gpu.bandwidth_bytes_per_s * c.stream_kv);
         let scored = batch * context * 4.0 * width / tp / (gpu.bf16_flops * c.compute_attention);
         secs += meet(read, scored);

@@ -403,8 +403,8 @@ impl Perf {
         (memory, compute)
     }
 
-    /// A step that only decodes, drafting included, in seconds.
-    pub(super) fn decode_secs(&self, sequences: f64, context: f64) -> f64 {
-        self.step(sequences, context, 0.0, 0.0).total() * (1.0 + self.draft_cost)
+    /// A decode step with what drafting costs, in seconds.
+    pub(super) fn with_drafts(&self, step_secs: f64) -> f64 {
+        step_secs * (1.0 + self.draft_cost)
     }
 }
