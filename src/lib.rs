@@ -9,8 +9,8 @@
 //!   ([`serving`]), where requests go ([`routing`]) and what usage costs ([`pricing`]), all in closed form.
 //! - **Numbers.** [`analysis::evaluate`] costs every plan at the expected values, [`analysis::forecast`] in draws of
 //!   everything that is uncertain, [`analysis::break_even`] over volume; [`analysis::sensitivity`] says what matters.
-//! - **Limits.** Every module says in its first lines what it leaves out. The serving model is a first-order roofline;
-//!   nothing is simulated request by request.
+//! - **Limits.** Every module says in its first lines what it leaves out. The serving model is calibrated and says how far
+//!   off it is ([`serving::Calibration`], [`analysis::fidelity`]); nothing is simulated request by request.
 //!
 //! # Architecture
 //!

@@ -536,3 +536,169 @@ fn ctrl_c_keeps_what_was_drawn() {
     assert!(draws > 0 && draws < 100_000_000, "{draws}");
     assert!(error(&output).contains(&format!("stopped after {draws} of")), "{}", error(&output));
 }
+
+#[test]
+fn perf_predicts_a_deployment_and_every_figure_has_a_name() {
+    let at = folder();
+    let args = [
+        "perf",
+        "--model",
+        "llama-3.3-70b",
+        "--gpu",
+        "NVIDIA H100-SXM5-80GB",
+        "--gpus",
+        "4",
+        "--weights",
+        "fp8",
+    ];
+    let args =
+        [&args[..], &["--kv", "fp8", "--input", "2048", "--output", "512", "--concurrency", "64", "--json"]]
+            .concat();
+    let value = json(at.path(), &args);
+    assert_eq!((value["gpu"].as_str(), value["tensor_parallel"].as_u64()), (Some("h100-sxm-80gb"), Some(4)));
+    let number = |name: &str| value[name].as_f64().unwrap_or_else(|| panic!("{name} in {value}"));
+    let rate = number("output_tokens_per_sec");
+    assert!((800.0..6000.0).contains(&rate), "{rate}");
+    assert!((number("output_tokens_per_sec_per_gpu") * 4.0 - rate).abs() < 1e-6 * rate);
+    assert!(number("ttft_secs") > 0.0 && number("tpot_secs") > 0.0 && number("calls_per_sec") > 0.0);
+    assert!(value["memory"]["kv_bytes"].as_f64() > Some(0.0));
+    assert!(value["served"]["step"]["dense_secs"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn perf_takes_a_hugging_face_configuration() {
+    let at = folder();
+    let path = at.path().join("config.json");
+    fs::write(
+        &path,
+        r#"{"model_type":"llama","hidden_size":4096,"num_hidden_layers":32,"num_attention_heads":32,
+        "num_key_value_heads":8,"intermediate_size":14336,"vocab_size":128256,"max_position_embeddings":131072}"#,
+    )
+    .expect("written");
+    let rate = |model: &str| {
+        let value =
+            json(at.path(), &["perf", "--model", model, "--gpu", "h100", "--concurrency", "16", "--json"]);
+        value["output_tokens_per_sec"].as_f64().expect("a rate")
+    };
+    let (file, row) = (rate(path.to_str().expect("a path")), rate("llama-3.1-8b"));
+    assert!((file / row - 1.0).abs() < 0.01, "{file} {row}");
+    fs::write(&path, r#"{"model_type":"mamba2"}"#).expect("written");
+    let output = run(at.path(), &["perf", "--model", path.to_str().expect("a path"), "--gpu", "h100"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("mamba2") && error(&output).contains("llama"), "{}", error(&output));
+}
+
+#[test]
+fn perf_says_what_is_wrong_and_what_to_write() {
+    let at = folder();
+    let check = |args: &[&str], needles: &[&str]| {
+        let output = run(at.path(), &[&["perf"], args].concat());
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        for needle in needles {
+            assert!(error(&output).contains(needle), "{args:?}: {}", error(&output));
+        }
+        assert!(output.stdout.is_empty());
+    };
+    check(&["--model", "llama-3.1-8b", "--gpu", "RTX 4090 Laptop"], &["no GPU \"RTX 4090 Laptop\""]);
+    check(&["--model", "nope", "--gpu", "h100"], &["no model \"nope\"", "config.json"]);
+    check(
+        &["--model", "llama-3.1-8b", "--gpu", "h100", "--gpus", "3", "--tp", "3"],
+        &["divide 32", "divisor"],
+    );
+    check(&["--model", "deepseek-r1", "--gpu", "h100"], &["does not fit", "GB"]);
+    check(&["--model", "llama-3.1-8b", "--gpu", "h100", "--weights", "int3"], &["\"int3\"", "q4_k_m"]);
+    check(&["--model", "llama-3.1-8b", "--gpu", "h100", "--engine", "abacus"], &["\"abacus\"", "sglang"]);
+    check(&["--model", "llama-3.1-8b", "--gpu", "h100", "--input", "999999"], &["context of 131072"]);
+    check(&["--model", "llama-3.1-8b", "--gpu", "h100", "--concurrency=-4"], &["concurrency is -4"]);
+    check(
+        &["--model", "llama-3.1-8b", "--gpu", "h100", "--gpus", "4", "--tp", "2"],
+        &["multiply to the GPUs"],
+    );
+}
+
+#[test]
+fn a_table_of_questions_comes_out_whole_with_its_bad_rows_marked() {
+    let at = folder();
+    let (questions, answers) = (at.path().join("in.csv"), at.path().join("out.csv"));
+    fs::write(
+        &questions,
+        "model,gpu,gpus,weights,input,output,concurrency,note\n\
+         llama-3.1-8b,h100,1,bf16,1000,200,8,\"fine, thanks\"\n\
+         llama-3.1-8b,abacus,1,bf16,1000,200,8,unknown\n\
+         llama-3.1-8b,h100,1,bf16,many,200,8,words\n\
+         llama-3.1-70b,h100,8,fp8,1000,200,,full load\n",
+    )
+    .expect("written");
+    let paths = [questions.to_str().expect("a path"), answers.to_str().expect("a path")];
+    let output = run(at.path(), &["perf", "--csv", paths[0], "-o", paths[1]]);
+    assert!(
+        output.status.success() && error(&output).contains("2 could not be predicted"),
+        "{}",
+        error(&output)
+    );
+    let written = fs::read_to_string(&answers).expect("a table");
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines.len(), 5);
+    assert!(lines[0].ends_with("limited_by,error") && lines[1].contains("\"fine, thanks\""), "{written}");
+    assert!(lines[2].contains("abacus") && lines[2].contains("no GPU"));
+    assert!(lines[3].contains("input is") && lines[3].contains("many"));
+    assert!(lines[1].ends_with(',') && lines[4].ends_with(','), "{written}");
+}
+
+#[test]
+fn own_measurements_move_the_constants_and_the_predictions_that_use_them() {
+    let at = folder();
+    let (table, constants) = (at.path().join("own.csv"), at.path().join("own.ron"));
+    let ask = |more: &[&str]| {
+        let base = [
+            "perf",
+            "--model",
+            "llama-3.1-8b",
+            "--gpu",
+            "h100",
+            "--input",
+            "512",
+            "--output",
+            "256",
+            "--json",
+        ];
+        let value = json(at.path(), &[&base[..], more].concat());
+        value["tpot_secs"].as_f64().expect("a time")
+    };
+    let mut rows = String::from("model,gpu,gpus,weights,input,output,concurrency,measured_tpot_ms\n");
+    for users in ["1", "4", "16", "64"] {
+        let slow = 1.5e3 * ask(&["--weights", "bf16", "--concurrency", users]);
+        rows.push_str(&format!("llama-3.1-8b,h100,1,bf16,512,256,{users},{slow}\n"));
+    }
+    fs::write(&table, rows).expect("written");
+    let paths = [table.to_str().expect("a path"), constants.to_str().expect("a path")];
+    let value = json(at.path(), &["calibrate", paths[0], "-o", paths[1], "--json"]);
+    let median =
+        |when: &str| value[when]["overall"]["scores"]["tpot"]["median_error"].as_f64().expect("an error");
+    assert!(median("before") > 0.3 && median("after") < 0.12, "{} {}", median("before"), median("after"));
+    let (before, after) =
+        (ask(&["--concurrency", "16"]), ask(&["--concurrency", "16", "--calibration", paths[1]]));
+    assert!(after > 1.2 * before, "{before} {after}");
+    let output = run(at.path(), &["fidelity", at.path().join("nowhere").to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("nowhere"));
+}
+
+#[test]
+fn size_finds_a_deployment_for_each_objective_within_the_targets() {
+    let at = folder();
+    let value = json(at.path(), &["size", EXAMPLE, "--model", "llama-3.1-8b", "--tpot-ms", "40", "--json"]);
+    let best = value["best"].as_array().expect("choices");
+    assert_eq!(best.len(), 5, "{value}");
+    for choice in best {
+        let c = &choice["candidate"];
+        assert!(c["tpot_secs"].as_f64() <= Some(0.04) && c["usd_per_month"].as_f64() > Some(0.0), "{c}");
+        assert_eq!(c["model"].as_str(), Some("llama-3.1-8b"));
+    }
+    assert!(!value["front"].as_array().expect("a front").is_empty());
+    let output = run(at.path(), &["size", EXAMPLE, "--model", "nope"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("nope"), "{}", error(&output));
+    let none = run(at.path(), &["size", EXAMPLE, "--model", "llama-3.1-8b", "--tpot-ms", "0.001"]);
+    assert!(none.status.success() && error(&none).contains("loosen"), "{}", error(&none));
+}

@@ -16,6 +16,7 @@ pub mod perf;
 pub mod results;
 mod sensitivity;
 mod situation;
+pub mod sizing;
 mod spread;
 mod standing;
 

@@ -203,9 +203,9 @@ pub fn answer(
     if ask.engine == Engine::LlamaCpp {
         return stream(model, gpu, &facts, &device, ask, weights, &lengths, calibration);
     }
-    let others = ask.pipeline * ask.data;
+    let others = ask.pipeline.saturating_mul(ask.data);
     let tensor = ask.tensor.unwrap_or(ask.gpus / others.max(1)).max(1);
-    if tensor * others != ask.gpus {
+    if tensor.saturating_mul(others) != ask.gpus {
         let (gpus, pipeline, data) = (ask.gpus, ask.pipeline, ask.data);
         return Err(AskError::Degrees { gpus, tensor, pipeline, data });
     }

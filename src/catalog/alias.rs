@@ -253,7 +253,21 @@ const MODELS: &[(&str, &str)] = &[
     ("deepseekr1distillqwen7b", "qwen2.5-7b"),
     ("deepseekr1distillqwen14b", "qwen2.5-14b"),
     ("deepseekr1distillqwen32b", "qwen2.5-32b"),
+    ("deepseekr114b", "qwen2.5-14b"),
+    ("deepseekr132b", "qwen2.5-32b"),
+    ("deepseekr170b", "llama-3.3-70b"),
+    ("deepseekr18b", "llama-3.1-8b"),
+    ("deepseekr17b", "qwen2.5-7b"),
     ("kimik2thinking", "kimi-k2"),
+    ("glm4.6", "glm-4.5"),
+    ("glm4.7", "glm-4.5"),
+    ("glm5.1", "glm-5"),
+    ("minimaxm2.1", "minimax-m2"),
+    ("minimaxm2.5", "minimax-m2"),
+    ("deepseekv3.2exp", "deepseek-v3.2"),
+    ("mistralsmall3.124b", "mistral-small-24b"),
+    ("mistralsmall3.224b", "mistral-small-24b"),
+    ("qwen3.635ba3b", "qwen3.5-35b-a3b"),
     ("llama4maverick17b128e", "llama-4-maverick"),
     ("llama4scout17b16e", "llama-4-scout"),
     ("mistral7b", "mistral-7b-v0.3"),
@@ -342,7 +356,17 @@ fn gpu_words(text: &str) -> Vec<String> {
 
 /// The words of a model's name that say what it is, joined.
 fn model_core(name: &str) -> String {
-    let last = name.trim().rsplit('/').next().unwrap_or_default().to_lowercase();
+    // What stands in parentheses is about the file, not the model.
+    let last = name
+        .trim()
+        .split('(')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
     let last = last.strip_suffix(".gguf").unwrap_or(&last).replace("meta-llama", "llama");
     last.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '(' | ')' | ',' | ':'))
         .filter(|word| !word.is_empty() && !NOISE.contains(word))

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::analysis::fidelity::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare, predict_with};
 use crate::catalog::Catalog;
 use crate::io::measured::{Tables, read_folder};
+use crate::io::overlay;
 use crate::report::{Align, Table};
 use crate::serving::Calibration;
 use crate::unit::format;
@@ -42,7 +43,7 @@ struct Document<'a> {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let calibration = super::perf::constants(args.calibration.as_deref())?;
     let tables = read_folder(&args.folder)?;
-    let (compared, left_out) = predicted(&tables, &calibration);
+    let (compared, left_out) = predicted(&tables, &overlay::catalog()?, &calibration);
     let fidelity = compare(&compared, &tables.filtered, &left_out);
     if let Some(path) = &args.rows {
         write_rows(path, &compared)?;
@@ -65,14 +66,15 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
 /// Predicts what can be; the rest with file and reason.
 pub(super) fn predicted(
     tables: &Tables,
+    catalog: &Catalog,
     calibration: &Calibration,
 ) -> (Vec<Compared>, Vec<(String, String)>) {
     let mut left_out = tables.unread.clone();
     let mut compared = Vec::with_capacity(tables.rows.len());
     for row in &tables.rows {
-        match predict_with(row, Catalog::shipped(), calibration) {
+        match predict_with(row, catalog, calibration) {
             Ok(predicted) => compared.push(Compared { row: row.clone(), predicted }),
-            Err(reason) => left_out.push((row.file.clone(), reason)),
+            Err(reason) => left_out.push((row.file.clone(), reason.to_string())),
         }
     }
     (compared, left_out)

@@ -4,6 +4,7 @@
 //! with the input or the scenario, 2 the command is not understood. Start with [`run`].
 
 mod break_even;
+mod calibrate;
 mod catalog;
 mod check;
 mod decide;
@@ -18,6 +19,7 @@ mod perf;
 mod presets;
 mod progress;
 mod sensitivity;
+mod size;
 mod tokens;
 
 use std::ffi::OsStr;
@@ -78,7 +80,11 @@ enum Command {
     /// Fits a use case to a request trace.
     Fit(fit::Args),
     /// What a model on GPUs serves: memory, tokens/s, first token, time per token.
-    Perf(perf::Args),
+    Perf(Box<perf::Args>),
+    /// Fits the serving model's constants to your own measurements.
+    Calibrate(calibrate::Args),
+    /// The best GPUs, formats and replicas for a scenario's workload.
+    Size(size::Args),
     /// How far the serving model is from published measurements.
     Fidelity(fidelity::Args),
     /// Counts the tokens of a text.
@@ -142,6 +148,8 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Presets(args)) => presets::run(args, output),
         Some(Command::Fit(args)) => fit::run(args, output),
         Some(Command::Perf(args)) => perf::run(args, output),
+        Some(Command::Calibrate(args)) => calibrate::run(args, output),
+        Some(Command::Size(args)) => size::run(args, output),
         Some(Command::Fidelity(args)) => fidelity::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }

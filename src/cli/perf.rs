@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::analysis::perf::{Answer, Ask, AskLoad, answer};
-use crate::catalog::{Catalog, ModelSpec};
-use crate::io::hf_config;
-use crate::serving::{Calibration, Engine, Precision, WeightFormat, YEAR};
+use thiserror::Error;
+
+use crate::analysis::perf::{Answer, Ask, AskError, AskLoad, answer};
+use crate::catalog::{Catalog, ModelSpec, UnknownId};
+use crate::io::hf_config::{self, HfConfigError};
+use crate::io::overlay;
+use crate::serving::{Calibration, Engine, Precision, UnknownEngine, UnknownFormat, WeightFormat, YEAR};
 use crate::unit::format;
 
 use super::error::CliError;
@@ -100,26 +103,48 @@ pub(super) fn constants(path: Option<&Path>) -> Result<Calibration, CliError> {
     Ok(Calibration::parse(&text, &path.display().to_string())?)
 }
 
+/// Why a question has no answer.
+#[derive(Debug, Error)]
+enum NoAnswer {
+    #[error("{what} is missing; write {remedy}")]
+    Missing { what: &'static str, remedy: &'static str },
+    #[error("{what} is \"{found}\"; write {remedy}")]
+    Cell { what: String, found: String, remedy: &'static str },
+    #[error("{0}")]
+    Gpu(#[from] UnknownId),
+    #[error("{0}; or write the path of a config.json")]
+    Model(UnknownId),
+    #[error(transparent)]
+    Config(#[from] HfConfigError),
+    #[error(transparent)]
+    Format(#[from] UnknownFormat),
+    #[error(transparent)]
+    Engine(#[from] UnknownEngine),
+    #[error("more than one of concurrency, rate and tpot_ms; write one")]
+    Loads,
+    #[error("draft and acceptance belong together; write both")]
+    Draft,
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
 /// The model of the catalogue or of a file.
-fn model_of(text: &str) -> Result<ModelSpec, String> {
-    if let Some(row) = Catalog::shipped().model_named(text) {
+fn model_of(text: &str, catalog: &Catalog) -> Result<ModelSpec, NoAnswer> {
+    if let Some(row) = catalog.model_named(text) {
         return Ok(row.clone());
     }
     let path = Path::new(text);
     if path.exists() || text.ends_with(".json") {
-        return hf_config::read(path).map_err(|error| error.to_string());
+        return Ok(hf_config::read(path)?);
     }
-    let unknown = match Catalog::shipped().model(text) {
-        Ok(row) => return Ok(row.clone()),
-        Err(unknown) => unknown,
-    };
-    Err(format!("{unknown}; or write the path of a config.json"))
+    catalog.model(text).cloned().map_err(NoAnswer::Model)
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let calibration = constants(args.calibration.as_deref())?;
+    let catalog = overlay::catalog()?;
     if let Some(csv) = &args.csv {
-        return table(csv, args.out.as_deref(), &calibration, output);
+        return table(csv, args.out.as_deref(), &calibration, &catalog, output);
     }
     let cells = |name: &str| match name {
         "model" => args.model.clone(),
@@ -143,7 +168,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         "acceptance" => args.acceptance.map(|n| n.to_string()),
         _ => None,
     };
-    let found = answered(&cells, &calibration).map_err(CliError::Perf)?;
+    let found =
+        answered(&cells, &calibration, &catalog).map_err(|error| CliError::Perf(error.to_string()))?;
     if args.json {
         #[derive(serde::Serialize)]
         struct Document<'a> {
@@ -185,72 +211,93 @@ const COLUMNS: &[&str] = &[
     "acceptance",
 ];
 
-/// Reads a question from its cells and answers it.
-fn answered(cells: &dyn Fn(&str) -> Option<String>, calibration: &Calibration) -> Result<Answer, String> {
-    let text = |name: &str| cells(name).map(|t| t.trim().to_owned()).filter(|t| !t.is_empty());
-    let number = |name: &str| -> Result<Option<f64>, String> {
-        text(name)
-            .map(|t| t.parse::<f64>().map_err(|_| format!("{name} is \"{t}\"; write a number")))
-            .transpose()
-    };
-    let whole = |name: &str| -> Result<Option<u32>, String> {
-        match number(name)? {
+/// The cells of one question by the name of their column.
+struct Cells<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Cells<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+    }
+
+    fn number(&self, name: &str) -> Result<Option<f64>, NoAnswer> {
+        let Some(found) = self.text(name) else { return Ok(None) };
+        let number = found.parse::<f64>().ok();
+        number.map(Some).ok_or_else(|| NoAnswer::Cell { what: name.to_owned(), found, remedy: "a number" })
+    }
+
+    fn whole(&self, name: &str) -> Result<Option<u32>, NoAnswer> {
+        match self.number(name)? {
             None => Ok(None),
-            Some(x) if x >= 0.0 && x <= 1e6 && x.fract() < 1e-9 => Ok(Some(x as u32)),
-            Some(x) => Err(format!("{name} is {x}; write a whole number")),
+            Some(x) if (0.0..=1e6).contains(&x) && x.fract() < 1e-9 => Ok(Some(x as u32)),
+            Some(x) => {
+                let (what, found) = (name.to_owned(), x.to_string());
+                Err(NoAnswer::Cell { what, found, remedy: "a whole number" })
+            }
         }
-    };
+    }
+}
+
+/// Reads a question from its cells and answers it.
+fn answered(
+    cells: &dyn Fn(&str) -> Option<String>,
+    calibration: &Calibration,
+    catalog: &Catalog,
+) -> Result<Answer, NoAnswer> {
+    let cells = Cells(cells);
     let defaults = Ask::default();
-    let model_name =
-        text("model").ok_or("model is missing; write a name of the catalogue or a config.json")?;
-    let gpu_name = text("gpu").ok_or("gpu is missing; write a name of the catalogue")?;
-    let catalog = Catalog::shipped();
+    let remedy = "a name of the catalogue or a config.json";
+    let model_name = cells.text("model").ok_or(NoAnswer::Missing { what: "model", remedy })?;
+    let remedy = "a name of the catalogue";
+    let gpu_name = cells.text("gpu").ok_or(NoAnswer::Missing { what: "gpu", remedy })?;
     let gpu = match catalog.gpu_named(&gpu_name) {
         Some(row) => row,
-        None => catalog.gpu(&gpu_name).map_err(|unknown| unknown.to_string())?,
+        None => catalog.gpu(&gpu_name)?,
     };
-    let model = model_of(&model_name)?;
-    let load = match (number("concurrency")?, number("rate")?, number("tpot_ms")?) {
+    let model = model_of(&model_name, catalog)?;
+    let load = match (cells.number("concurrency")?, cells.number("rate")?, cells.number("tpot_ms")?) {
         (Some(users), None, None) => AskLoad::Concurrency(users),
         (None, Some(rate), None) => AskLoad::Rate(rate),
         (None, None, Some(ms)) => AskLoad::Tpot(ms / 1e3),
         (None, None, None) => AskLoad::Max,
-        _ => return Err("more than one of concurrency, rate and tpot_ms; write one".to_owned()),
+        _ => return Err(NoAnswer::Loads),
     };
-    let (pipeline, data) = (whole("pp")?.unwrap_or(1), whole("dp")?.unwrap_or(1));
-    let tensor = whole("tp")?;
-    let gpus = whole("gpus")?.unwrap_or(1);
+    let (pipeline, data) = (cells.whole("pp")?.unwrap_or(1), cells.whole("dp")?.unwrap_or(1));
+    let tensor = cells.whole("tp")?;
+    let gpus = cells.whole("gpus")?.unwrap_or(1);
     // Degrees alone say how many GPUs there are.
-    let gpus = if gpus == 1 { tensor.unwrap_or(1).max(1) * pipeline.max(1) * data.max(1) } else { gpus };
+    let gpus = if gpus == 1 {
+        tensor.unwrap_or(1).max(1).saturating_mul(pipeline.max(1)).saturating_mul(data.max(1))
+    } else {
+        gpus
+    };
     let ask = Ask {
         gpus,
         tensor,
         pipeline,
         data,
-        expert: whole("ep")?.unwrap_or(1) > 1,
-        weights: text("weights").map(|t| WeightFormat::parse(&t)).transpose().map_err(|e| e.to_string())?,
-        kv: text("kv").map_or(Ok(defaults.kv), |t| Precision::parse(&t)).map_err(|e| e.to_string())?,
-        engine: text("engine")
-            .map_or(Ok(defaults.engine), |t| Engine::parse(&t))
-            .map_err(|e| e.to_string())?,
-        year: number("year")?.unwrap_or(defaults.year),
-        input: number("input")?.unwrap_or(defaults.input),
-        prefix_hit: number("prefix_hit")?.unwrap_or(0.0),
-        output: number("output")?.unwrap_or(defaults.output),
+        expert: cells.whole("ep")?.unwrap_or(1) > 1,
+        weights: cells.text("weights").map(|t| WeightFormat::parse(&t)).transpose()?,
+        kv: cells.text("kv").map_or(Ok(defaults.kv), |t| Precision::parse(&t))?,
+        engine: cells.text("engine").map_or(Ok(defaults.engine), |t| Engine::parse(&t))?,
+        year: cells.number("year")?.unwrap_or(defaults.year),
+        input: cells.number("input")?.unwrap_or(defaults.input),
+        prefix_hit: cells.number("prefix_hit")?.unwrap_or(0.0),
+        output: cells.number("output")?.unwrap_or(defaults.output),
         load,
-        draft: match (number("draft")?, number("acceptance")?) {
+        draft: match (cells.number("draft")?, cells.number("acceptance")?) {
             (Some(tokens), Some(acceptance)) => Some((tokens, acceptance)),
             (None, None) => None,
-            _ => return Err("draft and acceptance belong together; write both".to_owned()),
+            _ => return Err(NoAnswer::Draft),
         },
     };
-    answer(&model, gpu, &ask, calibration).map_err(|error| error.to_string())
+    Ok(answer(&model, gpu, &ask, calibration)?)
 }
 
 fn table(
     path: &Path,
     out: Option<&Path>,
     calibration: &Calibration,
+    catalog: &Catalog,
     output: &mut Output,
 ) -> Result<(), CliError> {
     let fail = |error: csv::Error| CliError::Perf(format!("{}: {error}", path.display()));
@@ -297,7 +344,7 @@ fn table(
         };
         let mut cells: Vec<String> =
             (0..header.len()).map(|i| record.get(i).unwrap_or("").to_owned()).collect();
-        match answered(&cell, calibration) {
+        match answered(&cell, calibration, catalog) {
             Ok(a) => cells.extend([
                 a.output_tokens_per_sec.to_string(),
                 a.output_tokens_per_sec_per_gpu.to_string(),
@@ -311,7 +358,7 @@ fn table(
             Err(error) => {
                 wrong += 1;
                 cells.extend(std::iter::repeat_n(String::new(), added.len() - 1));
-                cells.push(error);
+                cells.push(error.to_string());
             }
         }
         writer.write_record(&cells).map_err(fail)?;

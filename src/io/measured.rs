@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::analysis::fidelity::Measured;
 
 pub use readers::read_table;
-use record::Record;
+use record::{BadRecord, Record};
 
 /// What a folder of tables holds.
 #[derive(Debug, Clone, PartialEq, Default)]

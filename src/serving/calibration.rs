@@ -189,11 +189,9 @@ pub struct LocalConstants {
     pub stream_kv: f64,
     /// The same on Apple silicon.
     pub stream_kv_apple: f64,
-    /// Share of the 16 bit peak that prefill reaches, CUDA.
+    /// Share of the 8 bit integer rate that prefill reaches: what its kernels multiply in.
     pub prefill: f64,
-    /// The same, 16 bit weights.
-    pub prefill_16: f64,
-    /// The same, Apple silicon.
+    /// Apple silicon: share of the 16 bit rate.
     pub prefill_apple: f64,
     /// Prompt tokens at which prefill reaches half of that.
     pub prefill_half_tokens: f64,

@@ -22,10 +22,11 @@ quantified! {
         pub memory_share: Q,
         /// Most sequences that run at once on a replica; >= 1.
         pub max_sequences: u32,
-        /// Engine whose published measurements the speed is calibrated to; without one the efficiencies below are used.
-        #[serde(default)]
+        /// Class of the inference engine. With one, the calibrated constants of the serving model say how much of the
+        /// data sheet is reached, and `efficiency` is not read; without, `efficiency` does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         pub engine: Option<Engine>,
-        /// How much of the data sheet is reached; used where no engine is named.
+        /// How much of the data sheet is reached, where no engine is named.
         pub efficiency: Efficiency<Q>,
         /// Factor on the predicted throughput: the residual of the serving model, 1 is none; > 0.
         pub capacity_factor: Q,
@@ -35,7 +36,7 @@ quantified! {
         pub fleet: Fleet<Q>,
     }
 
-    /// The few calibrated constants of the serving model.
+    /// The few constants of the serving model that a user can state.
     pub struct Efficiency<Q> {
         /// Share of the dense peak that prefill reaches (model FLOP utilisation), 0..=1.
         pub prefill_mfu: Q,
@@ -103,4 +104,4 @@ pub enum Precision {
     Fp4,
 }
 
-plain!(Engine, Scaling, Precision);
+plain!(Scaling, Precision, Engine);

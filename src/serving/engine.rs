@@ -14,7 +14,7 @@ pub enum Engine {
     Sglang,
     /// LMDeploy TurboMind.
     LmDeploy,
-    /// llama.cpp and its kin: one stream at a time.
+    /// llama.cpp and its kin (Ollama, ExLlama, MLX): one stream at a time.
     LlamaCpp,
 }
 
@@ -57,7 +57,13 @@ impl Engine {
             Ok(Self::TrtLlm)
         } else if has("lmdeploy") || has("turbomind") {
             Ok(Self::LmDeploy)
-        } else if has("llama.cpp") || has("llamacpp") || has("ollama") || has("ggml") || has("mlx") {
+        } else if has("llama.cpp")
+            || has("llamacpp")
+            || has("ollama")
+            || has("ggml")
+            || has("mlx")
+            || has("exllama")
+        {
             Ok(Self::LlamaCpp)
         } else {
             Err(UnknownEngine { text: text.trim().to_owned() })

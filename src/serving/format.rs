@@ -30,7 +30,7 @@ pub enum WeightFormat {
 
 /// The mixes that llama.cpp writes. Bits per weight are those of whole files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[allow(non_camel_case_types, reason = "the names that the files carry")]
+#[expect(non_camel_case_types, reason = "the names that the files carry")]
 #[expect(missing_docs, reason = "the names say it: bits, kind of block, size")]
 pub enum GgufMix {
     IQ2_XS,

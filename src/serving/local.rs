@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::calibration::{Calibration, LocalConstants};
 use super::facts::{GpuFacts, Make, ModelFacts};
 use super::format::{WeightFormat, Width};
-use super::perf::PerfError;
 use super::roofline::within;
+use super::setup::PerfError;
 
 /// How layers or rows are spread over several cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,13 +127,14 @@ impl Local {
         let shared = if setup.spread == Spread::Rows { gpus } else { 1.0 };
         let kv_rate =
             within(bandwidth * if gpu.make == Make::Apple { c.stream_kv_apple } else { c.stream_kv }, 1.0);
-        let prefill_share = match gpu.make {
-            Make::Apple => c.prefill_apple,
-            _ if width == Width::Sixteen => c.prefill_16,
-            _ => c.prefill,
-        };
-        // Gaming cards halve their 16 bit rate with 32 bit accumulation; llama.cpp accumulates in 16.
-        let rate = within(gpu.bf16_flops * prefill_share, 1.0);
+        // Where the data sheet has no 8 bit integers, twice the 16 bit rate stands in: what most hardware does.
+        let rate = within(
+            match gpu.make {
+                Make::Apple => gpu.bf16_flops * c.prefill_apple,
+                _ => gpu.int8_ops.unwrap_or(2.0 * gpu.bf16_flops) * c.prefill,
+            },
+            1.0,
+        );
         let pair = 4.0 * model.heads * model.head_dim * model.attention_layers;
         Ok(Self {
             token_secs: weights_secs / shared + model.layers * layer_secs + split_secs,

@@ -19,10 +19,13 @@ mod memory;
 mod perf;
 mod regimes;
 mod roofline;
+mod setup;
 mod speed;
 mod steady;
 mod weeks;
 
+#[cfg(test)]
+mod perf_tests;
 #[cfg(test)]
 mod tests;
 
@@ -38,12 +41,13 @@ pub use knee::KNEE;
 pub use latency::{Load, Ttft, ttft};
 pub use local::{Local, LocalSetup, Spread};
 pub use memory::{Memory, ServingError, memory};
-pub use perf::{Draft, MEMORY_SHARE, Perf, PerfError, PerfMemory, PerfStep, Setup, YEAR};
+pub use perf::{Perf, PerfStep};
 pub use regimes::{Lengths, Served};
 pub use roofline::{
     NARROW_STREAM_SHARE, StepCost, decode_step_cost, decode_step_secs, experts_touched, prefill_cost,
     prefill_secs,
 };
+pub use setup::{Draft, MEMORY_SHARE, PerfError, PerfMemory, Setup, YEAR};
 pub use speed::Speed;
 pub use steady::{Limit, Shape, Steady, accepted_tokens, steady};
 pub use weeks::{WeekShape, Weeks};

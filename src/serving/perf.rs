@@ -11,8 +11,6 @@
 //!
 //! Not modelled: overlap of collectives with compute, power capping, the spread of lengths within a batch.
 
-use thiserror::Error;
-
 use super::calibration::{ByEngine, Calibration, ServingConstants};
 use super::engine::Engine;
 use super::facts::{GpuFacts, Make, ModelFacts};
@@ -20,136 +18,7 @@ use super::format::{WeightFormat, Width};
 use super::knee::{Knee, smooth_max_of};
 use super::memory::STEP_TOKENS;
 use super::roofline::within;
-use super::{Precision, accepted_tokens};
-
-/// How a model is deployed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setup {
-    /// GPUs that split every layer.
-    pub tensor_parallel: u32,
-    /// Groups of layers.
-    pub pipeline_parallel: u32,
-    /// Copies of attention that share the experts.
-    pub data_parallel: u32,
-    /// Whether whole experts, not slices of them, are spread over the GPUs.
-    pub expert_parallel: bool,
-    /// Format of the weights.
-    pub weights: WeightFormat,
-    /// Format of the KV cache.
-    pub kv: Precision,
-    /// Class of the engine.
-    pub engine: Engine,
-    /// When its software came out, as a year with its fraction.
-    pub year: f64,
-    /// Share of the memory that the engine may use, 0..=1.
-    pub memory_share: f64,
-    /// Most sequences at once; `None` is what the engine is calibrated to.
-    pub max_sequences: Option<f64>,
-    /// Drafts that are verified, if any.
-    pub draft: Option<Draft>,
-}
-
-/// Speculative decoding or multi-token prediction.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Draft {
-    /// Tokens drafted per step.
-    pub tokens: f64,
-    /// Tokens that a step yields, the verified one included; >= 1.
-    pub yielded: f64,
-    /// Cost of drafting one token, as a share of a plain step.
-    pub cost_share: f64,
-}
-
-impl Draft {
-    /// From the probability that a drafted token is accepted.
-    #[must_use]
-    pub fn accepted(tokens: f64, acceptance: f64, cost_share: f64) -> Self {
-        Self { tokens, yielded: accepted_tokens(acceptance, tokens), cost_share }
-    }
-}
-
-/// Year of the software when none is given.
-pub const YEAR: f64 = 2026.2;
-
-/// Memory share when none is given: vLLM's default.
-pub const MEMORY_SHARE: f64 = 0.9;
-
-impl Setup {
-    /// One replica of `gpus` GPUs under tensor parallelism, today's software.
-    #[must_use]
-    pub fn new(gpus: u32, weights: WeightFormat, kv: Precision, engine: Engine) -> Self {
-        Self {
-            tensor_parallel: gpus,
-            pipeline_parallel: 1,
-            data_parallel: 1,
-            expert_parallel: false,
-            weights,
-            kv,
-            engine,
-            year: YEAR,
-            memory_share: MEMORY_SHARE,
-            max_sequences: None,
-            draft: None,
-        }
-    }
-
-    /// GPUs of one replica.
-    #[must_use]
-    pub fn gpus(&self) -> f64 {
-        f64::from(self.tensor_parallel) * f64::from(self.pipeline_parallel) * f64::from(self.data_parallel)
-    }
-}
-
-/// Why a prediction is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Error)]
-pub enum PerfError {
-    /// A degree of parallelism is zero.
-    #[error("{what} is 0; write 1 or more")]
-    NoParallelism {
-        /// Which.
-        what: &'static str,
-    },
-    /// Attention heads cannot be divided.
-    #[error(
-        "tensor parallelism {tensor} does not divide {heads} attention heads; write a divisor of {heads}"
-    )]
-    Heads {
-        /// Query heads.
-        heads: u32,
-        /// GPUs over which they are to be split.
-        tensor: u32,
-    },
-    /// More groups of layers than layers.
-    #[error("pipeline parallelism {pipeline} exceeds the {layers} layers; write at most {layers}")]
-    Layers {
-        /// Layers.
-        layers: u32,
-        /// Groups.
-        pipeline: u32,
-    },
-    /// A figure of the data sheet is missing or zero.
-    #[error("{what} of the GPU is {value}; it must be above 0")]
-    DataSheet {
-        /// Which.
-        what: &'static str,
-        /// What it is.
-        value: f64,
-    },
-    /// Weights and working memory exceed the memory.
-    #[error(
-        "the model does not fit: {:.1} GB are needed and {:.1} GB may be used; take more GPUs, a smaller weight format or more of the memory (weights in host memory would be read over PCIe, tens of times slower, and are not predicted)",
-        need_bytes / 1e9, have_bytes / 1e9
-    )]
-    DoesNotFit {
-        /// Weights and working memory.
-        need_bytes: f64,
-        /// What may be used.
-        have_bytes: f64,
-    },
-}
-
-/// Runtime, graphs, buffers and activations per GPU, in bytes: what the published runs leave for KV agrees with it.
-const WORKING_BYTES: f64 = 2.0e9;
+use super::setup::{Parts, PerfError, PerfMemory, Setup, check, memory};
 
 /// A link above this is NVLink, Infinity Fabric or their like, in bytes per second.
 const FAST_LINK: f64 = 100e9;
@@ -235,66 +104,12 @@ pub struct Perf {
     pub(super) constants: ServingConstants,
 }
 
-/// Memory of one replica, in bytes over all its GPUs.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct PerfMemory {
-    /// Weights, copies for data parallelism included.
-    pub weights_bytes: f64,
-    /// Runtime, buffers and activations.
-    pub working_bytes: f64,
-    /// What the engine may use.
-    pub usable_bytes: f64,
-    /// What is left for KV.
-    pub kv_bytes: f64,
-    /// KV of one token in layers that see everything, all copies.
-    pub kv_bytes_per_token: f64,
-    /// The same in sliding layers, until the window is full.
-    pub kv_bytes_per_token_window: f64,
-    /// The window; infinite without one.
-    pub window: f64,
-}
-
-impl PerfMemory {
-    /// Sequences of `tokens` each whose KV fits.
-    #[must_use]
-    pub fn sequences(&self, tokens: f64) -> f64 {
-        let each =
-            self.kv_bytes_per_token * tokens + self.kv_bytes_per_token_window * tokens.min(self.window);
-        self.kv_bytes / each.max(1e-9)
-    }
-}
-
 fn of(by: &ByEngine, engine: Engine) -> f64 {
     match engine {
         Engine::TrtLlm => by.trtllm,
         Engine::Sglang => by.sglang,
         Engine::LmDeploy => by.lmdeploy,
         Engine::Vllm | Engine::LlamaCpp => by.vllm,
-    }
-}
-
-/// Formats by part of the model: published mixtures keep attention and dense layers wider than the experts.
-struct Parts {
-    attention: WeightFormat,
-    dense: WeightFormat,
-    experts: WeightFormat,
-}
-
-impl Parts {
-    fn of(model: &ModelFacts, weights: WeightFormat) -> Self {
-        let four = weights.width() == Width::Four;
-        // gpt-oss: experts in MXFP4, the rest in bfloat16, whatever the label says.
-        let mixed = model.published.is_some_and(|p| p.format == Precision::Fp4 && p.rest == Precision::Bf16);
-        if mixed && !matches!(weights, WeightFormat::Bf16 | WeightFormat::Fp16 | WeightFormat::Fp32) {
-            return Self {
-                attention: WeightFormat::Bf16,
-                dense: WeightFormat::Bf16,
-                experts: WeightFormat::Mxfp4,
-            };
-        }
-        // NVFP4 checkpoints of latent-attention models keep attention in bfloat16.
-        let attention = if four && model.mla.is_some() { WeightFormat::Bf16 } else { weights };
-        Self { attention, dense: weights, experts: weights }
     }
 }
 
@@ -357,14 +172,25 @@ impl Perf {
         c: &ServingConstants,
     ) -> Result<Self, PerfError> {
         check(model, gpu, setup)?;
+        let parts = Parts::of(model, setup.weights);
+        let memory = memory(model, gpu, setup, &parts)?;
+        Ok(Self::built(model, gpu, setup, c, memory))
+    }
+
+    fn built(
+        model: &ModelFacts,
+        gpu: &GpuFacts,
+        setup: &Setup,
+        c: &ServingConstants,
+        memory: PerfMemory,
+    ) -> Self {
+        let parts = Parts::of(model, setup.weights);
         let tp = f64::from(setup.tensor_parallel);
         let dp = f64::from(setup.data_parallel);
         let ranks = tp * dp;
         let amd = matches!(gpu.make, Make::AmdServer | Make::AmdCard);
         let vendor = if amd { c.amd_compute } else { 1.0 };
         let rates = Rates { gpu, c, vendor };
-        let parts = Parts::of(model, setup.weights);
-        let memory = memory(model, gpu, setup, &parts)?;
 
         let expert_active = model.experts.map_or(0.0, |e| e.params * (e.top_k / e.count.max(1.0)).min(1.0));
         let dense =
@@ -415,7 +241,7 @@ impl Perf {
             per_token: 2.0 * expert_active / ranks / (rates.compute(parts.experts) * c.compute_experts),
         });
         let spread = if dp > 1.0 { ranks } else { 1.0 };
-        Ok(Self {
+        Self {
             attention: stream(model.attention_params, parts.attention),
             feed_forward: stream(dense, parts.dense),
             head,
@@ -461,7 +287,7 @@ impl Perf {
             sequences_max: setup.max_sequences.unwrap_or_else(|| of(&c.sequences, setup.engine)).max(1.0),
             ttft_fixed: of(&c.ttft_secs, setup.engine),
             constants: *c,
-        })
+        }
     }
 
     /// The smooth maximum of memory and compute.
@@ -524,83 +350,8 @@ impl Perf {
         }
     }
 
-    /// A step that only decodes, drafting included, in seconds.
-    pub(super) fn decode_secs(&self, sequences: f64, context: f64) -> f64 {
-        self.step(sequences, context, 0.0, 0.0).total() * self.drafting()
+    /// A decode step with what drafting costs, in seconds.
+    pub(super) fn with_drafts(&self, step_secs: f64) -> f64 {
+        step_secs * (1.0 + self.draft_cost)
     }
-
-    /// Factor on a step that drafts.
-    pub(super) fn drafting(&self) -> f64 {
-        1.0 + self.draft_cost
-    }
-}
-
-fn check(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup) -> Result<(), PerfError> {
-    let degrees = [
-        ("tensor parallelism", setup.tensor_parallel),
-        ("pipeline parallelism", setup.pipeline_parallel),
-        ("data parallelism", setup.data_parallel),
-    ];
-    for (what, degree) in degrees {
-        if degree == 0 {
-            return Err(PerfError::NoParallelism { what });
-        }
-    }
-    let sheet = [
-        ("memory bandwidth", gpu.bandwidth_bytes_per_s),
-        ("16 bit rate", gpu.bf16_flops),
-        ("memory", gpu.memory_bytes),
-    ];
-    for (what, value) in sheet {
-        if !(value > 0.0 && value.is_finite()) {
-            return Err(PerfError::DataSheet { what, value });
-        }
-    }
-    let tensor = setup.tensor_parallel;
-    if model.heads >= 1.0 && model.heads % f64::from(tensor) != 0.0 {
-        return Err(PerfError::Heads { heads: model.heads as u32, tensor });
-    }
-    let (layers, pipeline) = (model.layers as u32, setup.pipeline_parallel);
-    if pipeline > layers.max(1) {
-        return Err(PerfError::Layers { layers, pipeline });
-    }
-    Ok(())
-}
-
-fn memory(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup, parts: &Parts) -> Result<PerfMemory, PerfError> {
-    let gpus = setup.gpus();
-    let experts = model.experts.map_or(0.0, |e| e.params);
-    let measured = model
-        .published
-        .and_then(|p| p.bytes.filter(|_| p.format == Precision::Fp4))
-        .filter(|_| matches!(parts.experts, WeightFormat::Mxfp4));
-    let tables = (model.head_params + model.lookup_params) * 2.0;
-    let attention = model.attention_params * parts.attention.bytes_per_weight();
-    let rest = within(
-        model.total_params - experts - model.attention_params - model.head_params - model.lookup_params,
-        0.0,
-    ) * parts.dense.bytes_per_weight();
-    let copies = f64::from(setup.data_parallel);
-    let routed = experts * parts.experts.bytes_per_weight();
-    let weights_bytes = measured.unwrap_or(routed + (tables + attention + rest))
-        + (copies - 1.0) * (tables + attention + rest);
-    let working_bytes = WORKING_BYTES * gpus;
-    let usable_bytes = gpus * gpu.memory_bytes * setup.memory_share.clamp(0.0, 1.0);
-    let kv_bytes = usable_bytes - weights_bytes - working_bytes;
-    if kv_bytes <= 0.0 {
-        return Err(PerfError::DoesNotFit {
-            need_bytes: weights_bytes + working_bytes,
-            have_bytes: usable_bytes,
-        });
-    }
-    let kv_copies = model.kv_copies(f64::from(setup.tensor_parallel)) * setup.kv.bytes_per_kv();
-    Ok(PerfMemory {
-        weights_bytes,
-        working_bytes,
-        usable_bytes,
-        kv_bytes,
-        kv_bytes_per_token: model.kv_elements * kv_copies,
-        kv_bytes_per_token_window: model.sliding.map_or(0.0, |s| s.kv_elements) * kv_copies,
-        window: model.sliding.map_or(f64::INFINITY, |s| s.window),
-    })
 }

@@ -63,19 +63,23 @@ pub struct Served {
     pub limited_by: Limit,
 }
 
-/// Rounds in which running sequences and latency agree; each takes the error down several times.
-const ROUNDS: usize = 6;
+/// Most rounds in which running sequences and latency come to agree; each takes the error down several times.
+const ROUNDS: usize = 8;
 
-/// Halvings of the search for the batch that keeps a target.
-const HALVINGS: usize = 16;
+/// Relative change at which they agree.
+const AGREED: f64 = 1e-4;
+
+/// Most rounds of the search for the batch that keeps a target; the time is almost straight in the batch.
+const SEARCH_ROUNDS: usize = 24;
 
 /// Part of the target that the mean time per output token may take, so that its percentile keeps it.
 const TARGET_SHARE: f64 = 0.9;
 
 /// Times of a batch.
+#[derive(Clone, Copy)]
 struct Times {
-    /// A decode step.
-    step_secs: f64,
+    /// A decode step, by part.
+    step: PerfStep,
     /// What one prompt adds to a step.
     prompt_secs: f64,
     tpot_secs: f64,
@@ -96,14 +100,14 @@ impl Perf {
 
     fn times(&self, running: f64, lengths: &Lengths) -> Times {
         let context = lengths.decoding();
-        let alone = self.step(running, context, 0.0, 0.0).total();
-        let step_secs = alone * self.drafting();
-        let with_prompt = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
-        let prompt_secs = (with_prompt - alone).max(0.0);
+        let step = self.step(running, context, 0.0, 0.0);
+        let decode = step.total();
+        let mixed = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
+        let prompt_secs = (mixed - decode).max(0.0);
         let prompts_per_step = running / lengths.output;
-        let tpot_secs =
-            step_secs / self.yielded + self.constants.interference * prompts_per_step * prompt_secs;
-        Times { step_secs, prompt_secs, tpot_secs }
+        let tpot_secs = self.with_drafts(decode) / self.yielded
+            + self.constants.interference * prompts_per_step * prompt_secs;
+        Times { step, prompt_secs, tpot_secs }
     }
 
     /// Time to prefill one prompt on an idle replica, in seconds.
@@ -131,27 +135,35 @@ impl Perf {
         let batch = users.min(running_max);
         let c = &self.constants;
         let mut running = batch;
-        let mut times = self.times(running, &lengths);
-        let mut ttft = 0.0;
-        for _ in 0..ROUNDS {
+        let (mut times, mut ttft);
+        let mut round = 0;
+        loop {
             times = self.times(running, &lengths);
             ttft = self.ttft_fixed
                 + c.ttft_prefill * times.prompt_secs
                 + 0.5 * times.tpot_secs
                 + c.ttft_wave * (batch - 1.0).max(0.0) * times.prompt_secs;
             let decoding = lengths.output * times.tpot_secs;
-            running = batch * decoding / (ttft + decoding);
+            let next = batch * decoding / (ttft + decoding);
+            let agreed = (next - running).abs() <= AGREED * next;
+            running = next;
+            round += 1;
+            if agreed || round == ROUNDS {
+                break;
+            }
         }
         if users > running_max {
-            let calls =
-                running_max / (lengths.output * self.times(running_max, &lengths).tpot_secs).max(1e-12);
-            let mut served = self.served(running_max, running_max, &lengths, calls, limit);
+            let at_most = self.times(running_max, &lengths);
+            let full = running_max / (lengths.output * at_most.tpot_secs).max(1e-12);
+            // Not less than the same replica with just as many users as it holds.
+            let held = running_max / (ttft + times.tpot_secs * (lengths.output - 1.0)).max(1e-12);
+            let calls = full.max(held);
+            let mut served = self.served(running_max, running_max, &lengths, calls, limit, &at_most);
             served.ttft_secs = (users / calls - lengths.output * served.tpot_secs).max(ttft);
             return served;
         }
         let calls = users / (ttft + times.tpot_secs * (lengths.output - 1.0)).max(1e-12);
-        let mut served = self.served(running, running_max, &lengths, calls, limit);
-        served.tpot_secs = times.tpot_secs;
+        let mut served = self.served(running, running_max, &lengths, calls, limit, &times);
         served.ttft_secs = ttft;
         served
     }
@@ -164,8 +176,9 @@ impl Perf {
         if running < 1.0 {
             return self.nothing(&lengths, running);
         }
-        let calls = running / (lengths.output * self.times(running, &lengths).tpot_secs).max(1e-12);
-        self.served(running, running, &lengths, calls, limit)
+        let times = self.times(running, &lengths);
+        let calls = running / (lengths.output * times.tpot_secs).max(1e-12);
+        self.served(running, running, &lengths, calls, limit, &times)
     }
 
     /// A batch that starts and ends together.
@@ -175,9 +188,10 @@ impl Perf {
         let batch = within(batch, 1e-3);
         let (running_max, limit) = self.running_max(&lengths);
         let prefill = self.step(0.0, 0.0, (batch * lengths.prompt).max(1.0), lengths.looked_back()).total();
-        let step = self.decode_secs(batch, lengths.decoding()) / self.yielded;
+        let times = self.times(batch, &lengths);
+        let step = self.with_drafts(times.step.total()) / self.yielded;
         let calls = batch / (prefill + lengths.output * step).max(1e-12);
-        let mut served = self.served(batch, running_max, &lengths, calls, limit);
+        let mut served = self.served(batch, running_max, &lengths, calls, limit, &times);
         served.tpot_secs = step;
         served.ttft_secs = prefill;
         served
@@ -198,7 +212,12 @@ impl Perf {
         let mut times = self.times(running, &lengths);
         for _ in 0..2 * ROUNDS {
             times = self.times(running, &lengths);
-            running = (rate * lengths.output * times.tpot_secs).clamp(0.01, full.running);
+            let next = (rate * lengths.output * times.tpot_secs).clamp(0.01, full.running);
+            let agreed = (next - running).abs() <= AGREED * next;
+            running = next;
+            if agreed {
+                break;
+            }
         }
         let c = &self.constants;
         let busy = (rate * times.prompt_secs).min(0.99);
@@ -206,10 +225,11 @@ impl Perf {
         let ttft = self.ttft_fixed + c.ttft_prefill * times.prompt_secs + 0.5 * times.tpot_secs + wait;
         // A finite run ends when its last call does.
         let stretch = requests.map_or(1.0, |n| {
-            let arriving = n / rate.max(1e-12);
+            let arriving = within(n / rate.max(1e-12), 1e-9);
             arriving / (arriving + ttft + lengths.output * times.tpot_secs)
         });
-        let mut served = self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by);
+        let mut served =
+            self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by, &times);
         served.tpot_secs = times.tpot_secs;
         served.ttft_secs = ttft;
         served
@@ -228,7 +248,7 @@ impl Perf {
         let times = self.times(batch, &lengths);
         let calls = batch / (lengths.output * times.tpot_secs).max(1e-12) * requests
             / (requests + self.constants.burst_tail * batch);
-        let mut served = self.served(batch, running_max, &lengths, calls, limit);
+        let mut served = self.served(batch, running_max, &lengths, calls, limit, &times);
         served.tpot_secs = times.tpot_secs;
         served.ttft_secs =
             (requests - batch).max(0.0) / 2.0 / calls.max(1e-12) + batch * times.prompt_secs / 2.0;
@@ -250,15 +270,44 @@ impl Perf {
         if full.running < 1.0 || full.tpot_secs <= allowed {
             return scaled(full);
         }
-        let (mut low, mut high) = (1.0, full.running);
-        for _ in 0..HALVINGS {
-            let middle = f64::sqrt(low * high);
-            if self.times(middle, &lengths).tpot_secs <= allowed { low = middle } else { high = middle }
+        let alone = self.times(1.0, &lengths);
+        let (batch, times, limit) = if alone.tpot_secs > allowed {
+            (1.0, alone, Limit::TargetUnreachable)
+        } else {
+            let (batch, times) = self.largest_within(allowed, alone, &full, &lengths);
+            (batch, times, Limit::TpotTarget)
+        };
+        let calls = batch / (lengths.output * times.tpot_secs).max(1e-12);
+        scaled(self.served(batch, full.running_max, &lengths, calls, limit, &times))
+    }
+
+    /// The largest batch whose time per output token is at most `allowed`, between one (which keeps it) and full load
+    /// (which does not): regula falsi with the Illinois rule.
+    fn largest_within(&self, allowed: f64, alone: Times, full: &Served, lengths: &Lengths) -> (f64, Times) {
+        let (mut low, mut best, mut low_error) = (1.0, alone, alone.tpot_secs - allowed);
+        let (mut high, mut high_error) = (full.running, full.tpot_secs - allowed);
+        let mut last_was_low = None;
+        for _ in 0..SEARCH_ROUNDS {
+            let middle = (low * high_error - high * low_error) / (high_error - low_error);
+            let times = self.times(middle, lengths);
+            let error = times.tpot_secs - allowed;
+            if error <= 0.0 {
+                (low, low_error, best) = (middle, error, times);
+                if last_was_low == Some(true) {
+                    high_error *= 0.5;
+                }
+            } else {
+                (high, high_error) = (middle, error);
+                if last_was_low == Some(false) {
+                    low_error *= 0.5;
+                }
+            }
+            last_was_low = Some(error <= 0.0);
+            if best.tpot_secs >= allowed * (1.0 - AGREED) || high - low <= AGREED * low {
+                break;
+            }
         }
-        let tpot = self.times(low, &lengths).tpot_secs;
-        let limit = if tpot > allowed { Limit::TargetUnreachable } else { Limit::TpotTarget };
-        let calls = low / (lengths.output * tpot).max(1e-12);
-        scaled(self.served(low, full.running_max, &lengths, calls, limit))
+        (low, best)
     }
 
     /// What a replica sustains for a cost model: the largest batch whose time per output token keeps the target, with
@@ -273,11 +322,11 @@ impl Perf {
         .bounded();
         let (batch_max, limit) = self.running_max(&lengths);
         let target = within(shape.tpot_target_secs, 0.0) * TARGET_SHARE;
+        let tpot = |batch| self.times(batch, &lengths).tpot_secs;
         let (batch, tpot_secs, limited_by) = if batch_max < 1.0 {
-            (0.0, self.times(1.0, &lengths).tpot_secs, Limit::Memory)
+            (0.0, tpot(1.0), Limit::Memory)
         } else {
-            let (batch, tpot, missed) =
-                largest_batch(|batch| self.times(batch, &lengths).tpot_secs, batch_max, target);
+            let (batch, tpot, missed) = largest_batch(tpot, batch_max, target);
             (batch, tpot, missed.unwrap_or(limit))
         };
         let calls_per_sec = batch / (lengths.output * tpot_secs).max(1e-12) * within(factor, 0.0);
@@ -326,8 +375,9 @@ impl Perf {
         let decoders = within(decode_replicas, 1e-3);
         let mut running = users.min(running_max * decoders).max(1e-3);
         let (mut step, mut ttft, mut calls) = (0.0, 0.0, 0.0);
-        for _ in 0..4 * ROUNDS {
-            step = decode.decode_secs(running / decoders, lengths.decoding()) / decode.yielded;
+        for _ in 0..3 * ROUNDS {
+            let plain = decode.step(running / decoders, lengths.decoding(), 0.0, 0.0).total();
+            step = decode.with_drafts(plain) / decode.yielded;
             ttft = self.ttft_fixed + prefill + transfer + 0.5 * step;
             calls = (users / (ttft + lengths.output * step)).min(prefill_rate);
             let wished = (calls * lengths.output * step).min(running_max * decoders);
@@ -335,7 +385,8 @@ impl Perf {
         }
         let decode_rate = running_max * decoders / (lengths.output * step).max(1e-12);
         let calls = calls.min(decode_rate);
-        let mut served = decode.served(running / decoders, running_max, &lengths, calls, limit);
+        let times = decode.times(running / decoders, &lengths);
+        let mut served = decode.served(running / decoders, running_max, &lengths, calls, limit, &times);
         served.running = running;
         served.tpot_secs = step;
         served.ttft_secs = (users / calls.max(1e-12) - lengths.output * step).max(ttft);
@@ -349,18 +400,18 @@ impl Perf {
         lengths: &Lengths,
         calls_per_sec: f64,
         limited_by: Limit,
+        times: &Times,
     ) -> Served {
-        let times = self.times(running, lengths);
         Served {
             output_tokens_per_sec: calls_per_sec * lengths.output,
             calls_per_sec,
             ttft_secs: self.ttft_fixed
                 + self.constants.ttft_prefill * times.prompt_secs
-                + 0.5 * times.step_secs,
+                + 0.5 * times.step.total(),
             tpot_secs: times.tpot_secs,
             running,
             running_max,
-            step: self.step(running, lengths.decoding(), 0.0, 0.0),
+            step: times.step,
             limited_by,
         }
     }
@@ -371,7 +422,7 @@ impl Perf {
             calls_per_sec: 0.0,
             running: 0.0,
             limited_by: Limit::Memory,
-            ..self.served(1.0, running_max, lengths, 0.0, Limit::Memory)
+            ..self.served(1.0, running_max, lengths, 0.0, Limit::Memory, &self.times(1.0, lengths))
         }
     }
 }

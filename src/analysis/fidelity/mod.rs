@@ -5,9 +5,11 @@
 //! What cannot be predicted is left out with its reason, and counted.
 
 mod predict;
+mod refit;
 mod summary;
 
-pub use predict::{Predicted, predict, predict_with};
+pub use predict::{Predicted, Unpredicted, predict, predict_with};
+pub use refit::{Factor, Refit, refit};
 pub use summary::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare};
 
 /// How a row was loaded.

@@ -1,10 +1,12 @@
 //! The prediction of one row: from its names and numbers alone, never from its result.
 
+use thiserror::Error;
+
 use super::{Figures, Load, Measured};
 use crate::catalog::Catalog;
 use crate::serving::{
-    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, Make, ModelFacts, Perf, Precision,
-    ServingConstants, Setup, Spread, WeightFormat, YEAR,
+    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, Make, ModelFacts, Perf, PerfError,
+    Precision, ServingConstants, Setup, Spread, WeightFormat, YEAR,
 };
 
 /// What is predicted for a row.
@@ -22,17 +24,71 @@ pub struct Predicted {
     pub ideal_tokens_per_sec: Option<f64>,
 }
 
+/// Why a row is not predicted.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Unpredicted {
+    /// A name that the catalogue does not have, nor a format or engine that is known.
+    #[error("unknown {what} \"{name}\"")]
+    Unknown {
+        /// What kind of name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Parallelism, data sheet or memory.
+    #[error(transparent)]
+    Perf(#[from] PerfError),
+    /// Not one sequence fits.
+    #[error("not even one sequence of this length fits beside the weights")]
+    NoRoom,
+    /// A way of running that the model does not cover.
+    #[error("{what} not modelled")]
+    NotModelled {
+        /// Which.
+        what: &'static str,
+    },
+}
+
+fn unknown(what: &'static str, name: &str) -> Unpredicted {
+    Unpredicted::Unknown { what, name: name.to_owned() }
+}
+
 /// Share of the memory that weights may take where parallelism is chosen: the rest holds KV.
 const WEIGHTS_SHARE: f64 = 0.72;
 
-/// Year of engines whose version is not told.
+/// Year of engines whose version is not told, unless the model is younger.
 const UNTOLD_YEAR: f64 = 2024.8;
+
+/// When families came out; their engines are not older. Source: dates of the models' repositories, to the month.
+const RELEASES: &[(&str, f64)] = &[
+    ("llama4", 2025.3),
+    ("llama3.3", 2024.95),
+    ("qwen2.5", 2024.75),
+    ("qwen3.5", 2026.1),
+    ("qwen3next", 2025.7),
+    ("qwen3", 2025.35),
+    ("gpt-oss", 2025.6),
+    ("deepseek", 2025.05),
+    ("kimi", 2025.55),
+    ("minimax", 2025.8),
+    ("glm", 2025.55),
+    ("gemma3", 2025.2),
+    ("gemma4", 2026.25),
+];
+
+/// Time that an engine takes to run a new family well, in years.
+const SETTLING_YEARS: f64 = 0.2;
+
+fn untold_year(family: &str) -> f64 {
+    let release = RELEASES.iter().find(|(name, _)| family.starts_with(name));
+    release.map_or(UNTOLD_YEAR, |(_, year)| UNTOLD_YEAR.max(year + SETTLING_YEARS))
+}
 
 /// Predicts a row with the shipped calibration.
 ///
 /// # Errors
 /// Why it cannot be predicted, for people: an unknown name, a format, a model that does not fit.
-pub fn predict(row: &Measured, catalog: &Catalog) -> Result<Predicted, String> {
+pub fn predict(row: &Measured, catalog: &Catalog) -> Result<Predicted, Unpredicted> {
     predict_with(row, catalog, Calibration::shipped())
 }
 
@@ -44,24 +100,25 @@ pub fn predict_with(
     row: &Measured,
     catalog: &Catalog,
     calibration: &Calibration,
-) -> Result<Predicted, String> {
-    let gpu_spec = catalog.gpu_named(&row.gpu).ok_or_else(|| format!("unknown GPU \"{}\"", row.gpu))?;
-    let model_spec =
-        catalog.model_named(&row.model).ok_or_else(|| format!("unknown model \"{}\"", row.model))?;
-    let engine = Engine::parse(&row.engine).map_err(|_| format!("unknown engine \"{}\"", row.engine))?;
-    let weights = WeightFormat::parse(&row.weights)
-        .map_err(|_| format!("unknown weight format \"{}\"", row.weights))?;
+) -> Result<Predicted, Unpredicted> {
+    let gpu_spec = catalog.gpu_named(&row.gpu).ok_or_else(|| unknown("GPU", &row.gpu))?;
+    let model_spec = catalog.model_named(&row.model).ok_or_else(|| unknown("model", &row.model))?;
+    let engine = Engine::parse(&row.engine).map_err(|_| unknown("engine", &row.engine))?;
+    let weights = match row.weights.trim() {
+        "" => crate::analysis::perf::native(model_spec),
+        text => WeightFormat::parse(text).map_err(|_| unknown("weight format", text))?,
+    };
     let model = ModelFacts::from_spec(model_spec);
     let gpu = GpuFacts::from_spec(gpu_spec);
     let local = matches!(row.load, Load::LocalDecode(_) | Load::LocalPrefill(_));
     let (figures, ideal_tokens_per_sec) = if local && engine == Engine::LlamaCpp {
         one_stream(row, &model, &gpu, weights, calibration)?
     } else {
-        serving(row, &model, &gpu, engine, weights, calibration)?
+        serving(row, &model, &gpu, engine, weights, untold_year(&model_spec.family), calibration)?
     };
     let finite = [figures.tokens_per_sec, figures.tpot_secs, figures.ttft_secs];
     if finite.iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
-        return Err("not even one sequence of this length fits beside the weights".to_owned());
+        return Err(Unpredicted::NoRoom);
     }
     Ok(Predicted {
         model: model_spec.id.clone(),
@@ -78,10 +135,13 @@ fn one_stream(
     gpu: &GpuFacts,
     weights: WeightFormat,
     calibration: &Calibration,
-) -> Result<(Figures, Option<f64>), String> {
+) -> Result<(Figures, Option<f64>), Unpredicted> {
+    if matches!(row.load, Load::LocalPrefill(_)) && row.rows_split && row.gpus > 1.0 {
+        return Err(Unpredicted::NotModelled { what: "prompts under a split by rows are" });
+    }
     let spread = if row.rows_split { Spread::Rows } else { Spread::Layers };
     let setup = LocalSetup { gpus: row.gpus, spread, weights, weights_bytes: None };
-    let local = Local::with(model, gpu, &setup, &calibration.local).map_err(|error| error.to_string())?;
+    let local = Local::with(model, gpu, &setup, &calibration.local)?;
     let met = if model.experts.is_some() { model.active_params } else { model.total_params };
     let (rate, ideal) = match row.load {
         Load::LocalPrefill(tokens) => {
@@ -91,7 +151,7 @@ fn one_stream(
             local.decode_tokens_per_sec(context),
             gpu.bandwidth_bytes_per_s / (met * weights.bytes_per_weight()),
         ),
-        _ => return Err("llama.cpp is predicted for one stream only".to_owned()),
+        _ => return Err(Unpredicted::NotModelled { what: "several streams under llama.cpp are" }),
     };
     Ok((Figures { tokens_per_sec: Some(rate), ..Figures::default() }, Some(ideal)))
 }
@@ -102,13 +162,14 @@ fn serving(
     gpu: &GpuFacts,
     engine: Engine,
     weights: WeightFormat,
+    untold: f64,
     calibration: &Calibration,
-) -> Result<(Figures, Option<f64>), String> {
+) -> Result<(Figures, Option<f64>), Unpredicted> {
     if engine == Engine::LlamaCpp {
-        return Err("several streams under llama.cpp are not modelled".to_owned());
+        return Err(Unpredicted::NotModelled { what: "several streams under llama.cpp are" });
     }
     let kv = match &row.kv {
-        Some(text) => Precision::parse(text).map_err(|error| error.to_string())?,
+        Some(text) => Precision::parse(text).map_err(|_| unknown("KV format", text))?,
         // TensorRT-LLM's published recipes keep KV in 8 bit with weights of 8 bit and less.
         None if engine == Engine::TrtLlm && weights.bytes_per_weight() < 2.0 => Precision::Fp8,
         None => Precision::Bf16,
@@ -120,11 +181,12 @@ fn serving(
     setup.data_parallel = dp;
     setup.expert_parallel = row.expert_parallel || (chosen && dp > 1);
     let told = if row.version.trim().is_empty() { None } else { engine.year(&row.version) };
-    setup.year = row.year.or(told).unwrap_or(if row.version.trim().is_empty() { UNTOLD_YEAR } else { YEAR });
+    setup.year = row.year.or(told).unwrap_or(if row.version.trim().is_empty() { untold } else { YEAR });
     let c = &calibration.serving;
-    setup.draft = row.drafts.then(|| Draft { tokens: c.mtp_drafted, yielded: c.mtp_yield, cost_share: 0.0 });
+    setup.draft =
+        row.drafts.then_some(Draft { tokens: c.mtp_drafted, yielded: c.mtp_yield, cost_share: 0.0 });
     let replicas = if chosen { row.gpus / setup.gpus() } else { 1.0 };
-    let figures = served(row, model, gpu, &setup, c, replicas).map_err(|error| error.to_string())?;
+    let figures = served(row, model, gpu, &setup, c, replicas)?;
     let ideal = served(row, model, gpu, &setup, &ServingConstants::IDEAL, replicas)
         .ok()
         .and_then(|figures| figures.tokens_per_sec);
@@ -138,7 +200,7 @@ fn served(
     setup: &Setup,
     c: &ServingConstants,
     replicas: f64,
-) -> Result<Figures, crate::serving::PerfError> {
+) -> Result<Figures, PerfError> {
     let perf = Perf::with(model, gpu, setup, c)?;
     let lengths = Lengths::new(row.input, row.output);
     // Beam search decodes several sequences for one answer.

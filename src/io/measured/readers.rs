@@ -3,16 +3,19 @@
 use std::path::Path;
 
 use super::record::Columns;
-use super::{MeasuredError, Record, Tables};
+use super::{BadRecord, MeasuredError, Record, Tables};
 use crate::analysis::fidelity::{Figures, Load, Measured};
+use crate::serving::YEAR;
 
 /// What one record gives: rows (some tables publish two), or why not.
-type Read = Result<Vec<Measured>, String>;
+type Read = Result<Vec<Measured>, BadRecord>;
 
 /// A kind of table: the columns that mark it, and its reader.
 type Kind = (&'static [&'static str], fn(&Record<'_>) -> Read);
 
 const KINDS: &[Kind] = &[
+    (&["model", "gpu", "measured_output_tok_s"], own),
+    (&["model", "gpu", "measured_tpot_ms"], own),
     (&["attention_dp_size", "tpot_ms", "concurrency"], inference_max),
     (&["output_tok_s_total", "ep_or_dep"], trtllm_throughput),
     (&["itl_ms", "achieved_req_s"], trtllm_latency),
@@ -56,7 +59,7 @@ pub fn read_table(path: &Path, tables: &mut Tables) -> Result<(), MeasuredError>
                 let line = cells.position().map_or(0, csv::Position::line);
                 tables.rows.extend(rows.into_iter().map(|row| Measured { file: name.clone(), line, ..row }));
             }
-            Err(reason) => tables.unread.push((name.clone(), reason)),
+            Err(reason) => tables.unread.push((name.clone(), reason.to_string())),
         }
     }
     Ok(())
@@ -204,13 +207,13 @@ fn serving_bench(record: &Record<'_>) -> Read {
     let mut published = record.above_zero("output_tok_s");
     let (input, output) = (record.needed("isl_mean")?, record.needed("osl_mean")?);
     let load = if workload.contains("offline fixed") {
-        let batch = users.ok_or("no batch")?;
+        let batch = users.ok_or_else(|| BadRecord::missing("batch"))?;
         if let Some(secs) = record.above_zero("e2e_latency_s") {
             published = Some(batch * output / secs);
         }
         Load::FixedBatch(batch)
     } else if let Some((prefill, decode)) = disaggregated(&parallel) {
-        let users = users.or(requests).ok_or("no concurrency")?;
+        let users = users.or(requests).ok_or_else(|| BadRecord::missing("concurrency"))?;
         Load::Disaggregated(prefill, decode, users)
     } else {
         match (per_sec, users, requests) {
@@ -220,7 +223,7 @@ fn serving_bench(record: &Record<'_>) -> Read {
             (Some(_), _, Some(requests)) => Load::Burst(requests),
             (Some(_), Some(users), None) => Load::Burst(users),
             (None, Some(users), _) => Load::Concurrency(users),
-            _ => return Err("neither concurrency nor rate".to_owned()),
+            _ => return Err(BadRecord::other("neither concurrency nor rate")),
         }
     };
     let degree = |word: &str| {
@@ -252,9 +255,55 @@ fn serving_bench(record: &Record<'_>) -> Read {
     }])
 }
 
+/// A table of one's own: the columns of `breakeven perf --csv`, with `measured_output_tok_s`, `measured_tpot_ms` and
+/// `measured_ttft_ms`, at least one of them filled.
+fn own(record: &Record<'_>) -> Read {
+    let published = Figures {
+        tokens_per_sec: record.above_zero("measured_output_tok_s"),
+        tpot_secs: millis(record, "measured_tpot_ms"),
+        ttft_secs: millis(record, "measured_ttft_ms"),
+    };
+    if published == Figures::default() {
+        return Err(BadRecord::other(
+            "nothing measured: fill measured_output_tok_s, measured_tpot_ms or measured_ttft_ms",
+        ));
+    }
+    let degree = |name: &str| record.count(name).unwrap_or(1);
+    let (pp, dp) = (degree("pp"), degree("dp"));
+    let gpus = record.count("gpus").unwrap_or_else(|| degree("tp").saturating_mul(pp).saturating_mul(dp));
+    let tp = record.count("tp").unwrap_or_else(|| (gpus / pp.saturating_mul(dp)).max(1));
+    let (input, output) = (record.needed("input")?, record.needed("output")?);
+    let load = match (record.above_zero("concurrency"), record.above_zero("rate"), record.above_zero("batch"))
+    {
+        (Some(users), ..) => Load::Concurrency(users),
+        (None, Some(rate), _) => Load::Rate(rate, record.above_zero("requests")),
+        (None, None, Some(batch)) => Load::FixedBatch(batch),
+        (None, None, None) => Load::Full,
+    };
+    let engine = record.text("engine");
+    let load =
+        if engine.to_lowercase().contains("llama") { Load::LocalDecode(input + output / 2.0) } else { load };
+    Ok(vec![Measured {
+        engine: if engine.is_empty() { "vllm".to_owned() } else { engine.to_owned() },
+        version: record.text("version").to_owned(),
+        // One's own measurements are recent, unless they say otherwise.
+        year: record.above_zero("year").or(record.text("version").is_empty().then_some(YEAR)),
+        weights: record.text("weights").to_owned(),
+        kv: Some(record.text("kv").to_owned()).filter(|text| !text.is_empty()),
+        gpus: f64::from(gpus),
+        parallel: Some((tp, pp, dp)),
+        expert_parallel: degree("ep") > 1,
+        input,
+        output,
+        output_nominal: output,
+        published,
+        ..row(record, load)
+    }])
+}
+
 /// A precision that is stated.
-fn stated(precision: &str) -> Result<String, String> {
-    if precision.is_empty() { Err("no precision".to_owned()) } else { Ok(precision.to_owned()) }
+fn stated(precision: &str) -> Result<String, BadRecord> {
+    if precision.is_empty() { Err(BadRecord::missing("precision")) } else { Ok(precision.to_owned()) }
 }
 
 /// `1P:3D`: replicas of prefill and decoding.
@@ -285,27 +334,29 @@ const MLPERF_TASKS: &[(&str, f64, f64)] = &[
 /// field says. GPT-J is decoded with four beams. `llama3.1-70b-fp8` in the open division runs the Llama 2 70B task.
 fn mlperf(record: &Record<'_>) -> Read {
     if record.text("accelerator").is_empty() {
-        return Err("no accelerator: a run on CPUs".to_owned());
+        return Err(BadRecord::other("no accelerator: a run on CPUs"));
     }
     let system = record.text("system");
     if system.contains("DepthPruned") || system.contains("Pruned") {
-        return Err("the model was pruned: not the one that is named".to_owned());
+        return Err(BadRecord::other("the model was pruned: not the one that is named"));
     }
     let task = record.text("model_norm");
-    let (_, input, output) =
-        MLPERF_TASKS.iter().find(|(name, ..)| task.starts_with(name)).ok_or("unknown task")?;
+    let (_, input, output) = MLPERF_TASKS
+        .iter()
+        .find(|(name, ..)| task.starts_with(name))
+        .ok_or_else(|| BadRecord::other("unknown task"))?;
     let output = record.above_zero("mean_output_tokens").unwrap_or(*output);
     let gpus = record.needed("n_accel_total")?;
     let published = record
         .above_zero("tokens_per_s")
         .or_else(|| record.above_zero("samples_per_s").map(|s| s * output))
-        .ok_or("no rate")?;
+        .ok_or_else(|| BadRecord::missing("rate"))?;
     let load = match record.text("scenario") {
         "Offline" => Load::Full,
         "Server" | "Interactive" => {
             Load::Target(record.above_zero("tpot_limit_ms").map_or(f64::INFINITY, |ms| ms / 1e3))
         }
-        other => return Err(format!("scenario {other} is not modelled")),
+        other => return Err(BadRecord::other(format!("scenario {other} is not modelled"))),
     };
     let framework = record.text("framework");
     let round = record.text("round").trim_start_matches('v').parse::<f64>().unwrap_or(5.0);
@@ -370,7 +421,7 @@ fn other(record: &Record<'_>) -> Read {
     };
     let parallel = record.text("parallel");
     if !parallel.is_empty() && !parallel.starts_with("tp") {
-        return Err(format!("parallelism \"{parallel}\" is not described further"));
+        return Err(BadRecord::other(format!("parallelism \"{parallel}\" is not described further")));
     }
     let published = Figures {
         tokens_per_sec: record.above_zero("output_tok_s"),
@@ -378,7 +429,7 @@ fn other(record: &Record<'_>) -> Read {
         ttft_secs: millis(record, "ttft_mean_ms"),
     };
     if published == Figures::default() {
-        return Err("no output rate, TTFT or TPOT published".to_owned());
+        return Err(BadRecord::other("no output rate, TTFT or TPOT published"));
     }
     let year = if record.text("engine").contains("LMDeploy") { Some(2023.8) } else { None };
     Ok(vec![Measured {
@@ -399,14 +450,14 @@ fn llama_cpp(record: &Record<'_>) -> Read {
     let rate = record.needed("tok_s")?;
     let test = record.text("test");
     if record.above_zero("batch").is_some_and(|batch| batch > 1.0) {
-        return Err("several streams or micro-batches under llama.cpp are not modelled".to_owned());
+        return Err(BadRecord::other("several streams or micro-batches under llama.cpp are not modelled"));
     }
     let gpu = record.text("gpu");
     if gpu.to_uppercase().contains("CPU") && !gpu.contains("GPU ") {
-        return Err("a CPU".to_owned());
+        return Err(BadRecord::other("a CPU"));
     }
     if gpu.contains("[CPU") {
-        return Err("a CPU".to_owned());
+        return Err(BadRecord::other("a CPU"));
     }
     let depth = record.number("depth").unwrap_or(0.0);
     let length = |prefix: &str| {
@@ -421,7 +472,7 @@ fn llama_cpp(record: &Record<'_>) -> Read {
             Load::LocalDecode(depth + generated / 2.0)
         }
         "prefill" => Load::LocalPrefill(length("pp").unwrap_or(512.0)),
-        other => return Err(format!("phase \"{other}\" is not modelled")),
+        other => return Err(BadRecord::other(format!("phase \"{other}\" is not modelled"))),
     };
     Ok(vec![Measured {
         weights: stated(record.text("quant"))?,

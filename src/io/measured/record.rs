@@ -2,6 +2,41 @@
 
 use std::collections::HashMap;
 
+use thiserror::Error;
+
+/// Why a record gives no row.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum BadRecord {
+    /// A cell that has to be filled is empty.
+    #[error("no {column}")]
+    Missing {
+        /// Its column, or what is missing.
+        column: String,
+    },
+    /// A cell that has to hold a number above zero does not.
+    #[error("{column} is not a number above 0")]
+    NoNumber {
+        /// Its column.
+        column: String,
+    },
+    /// A way of running that no prediction covers.
+    #[error("{what}")]
+    Other {
+        /// Which, and why.
+        what: String,
+    },
+}
+
+impl BadRecord {
+    pub(super) fn missing(column: &str) -> Self {
+        Self::Missing { column: column.to_owned() }
+    }
+
+    pub(super) fn other(what: impl Into<String>) -> Self {
+        Self::Other { what: what.into() }
+    }
+}
+
 /// Positions of the columns of a table.
 pub(super) struct Columns(HashMap<String, usize>);
 
@@ -40,11 +75,11 @@ impl Record<'_> {
     }
 
     /// A number above zero, or what to say without it.
-    pub(super) fn needed(&self, name: &str) -> Result<f64, String> {
-        let text = self.text(name);
-        self.above_zero(name).ok_or_else(|| match text {
-            "" => format!("no {name}"),
-            _ => format!("{name} is not a number above 0"),
+    pub(super) fn needed(&self, name: &str) -> Result<f64, BadRecord> {
+        let filled = !self.text(name).is_empty();
+        self.above_zero(name).ok_or_else(|| match filled {
+            false => BadRecord::missing(name),
+            true => BadRecord::NoNumber { column: name.to_owned() },
         })
     }
 

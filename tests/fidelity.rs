@@ -1,0 +1,141 @@
+//! The serving model against published measurements, and against itself without them.
+//!
+//! The tables are not a part of the project: where they are not beside the checkout, the comparison is skipped loudly.
+
+use std::path::PathBuf;
+
+use breakeven::analysis::fidelity::{
+    Compared, Fidelity, Load, Metric, Scores, compare, predict, predict_with,
+};
+use breakeven::catalog::Catalog;
+use breakeven::io::measured::{Tables, read_folder, read_table};
+use breakeven::serving::Calibration;
+
+fn folder() -> Option<PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = root.ancestors().skip(1).map(|a| a.join("shared/data/measured")).find(|p| p.is_dir());
+    if found.is_none() {
+        eprintln!(
+            "SKIPPED: no published tables beside this checkout; nothing was compared with measurements"
+        );
+    }
+    found
+}
+
+fn compared(tables: &Tables) -> Fidelity {
+    let mut rows = Vec::new();
+    let mut left_out = tables.unread.clone();
+    for row in &tables.rows {
+        match predict(row, Catalog::shipped()) {
+            Ok(predicted) => rows.push(Compared { row: row.clone(), predicted }),
+            Err(reason) => left_out.push((row.file.clone(), reason.to_string())),
+        }
+    }
+    compare(&rows, &tables.filtered, &left_out)
+}
+
+fn scores(fidelity: &Fidelity, regime: &str, metric: Metric) -> Scores {
+    let group = fidelity.by_regime.iter().find(|group| group.name == regime);
+    let scores = group.and_then(|group| group.scores.get(&metric));
+    *scores.unwrap_or_else(|| panic!("no rows of {regime}"))
+}
+
+#[test]
+fn published_rows_are_met_within_the_bars() {
+    let Some(folder) = folder() else { return };
+    let fidelity = compared(&read_folder(&folder).unwrap());
+    assert!(
+        fidelity.covered as f64 > 0.9 * fidelity.rows as f64,
+        "{} of {}",
+        fidelity.covered,
+        fidelity.rows
+    );
+    let check = |regime, metric, median: f64, within_30: f64| {
+        let s = scores(&fidelity, regime, metric);
+        eprintln!("{regime} {}: {s:?}", metric.label());
+        assert!(s.median_error <= median, "{regime}: median {:.3}", s.median_error);
+        assert!(s.within_30 >= within_30, "{regime}: {:.3} within 30 %", s.within_30);
+        assert!(s.bias.abs() <= 0.05, "{regime}: bias {:+.3}", s.bias);
+        s
+    };
+    // The constants that ship have seen these rows; errors on unseen GPUs and families stand in the calibration.
+    let users = check("known concurrency", Metric::TokensPerSec, 0.10, 0.90);
+    assert!(users.rank_correlation.unwrap() >= 0.98);
+    check("known concurrency", Metric::Tpot, 0.10, 0.90);
+    let full = check("full load", Metric::TokensPerSec, 0.12, 0.80);
+    assert!(full.rank_correlation.unwrap() >= 0.98);
+    check("local decode, one stream", Metric::TokensPerSec, 0.08, 0.90);
+    let all = fidelity.overall.scores[&Metric::TokensPerSec];
+    assert!(all.median_error < 0.5 * all.baseline_median_error.unwrap(), "{all:?}");
+}
+
+#[test]
+fn the_errors_on_unseen_gpus_and_families_that_ship_meet_the_bar() {
+    let held_out = &Calibration::shipped().held_out;
+    let users: Vec<_> = held_out.iter().filter(|h| h.regime == "known concurrency").collect();
+    assert_eq!(users.len(), 2, "by GPU and by family");
+    for h in users {
+        assert!(h.median <= 0.15 && h.within_30 >= 0.80 && h.bias.abs() <= 0.05, "{h:?}");
+    }
+    for h in held_out.iter().filter(|h| h.regime.starts_with("one stream")) {
+        assert!(h.median <= 0.08, "{h:?}");
+    }
+}
+
+#[test]
+fn a_prediction_does_not_look_at_the_result() {
+    let Some(folder) = folder() else { return };
+    let tables = read_folder(&folder).unwrap();
+    for row in tables.rows.iter().step_by(97) {
+        let mut blind = row.clone();
+        blind.published = Default::default();
+        let (seen, unseen) = (predict(row, Catalog::shipped()), predict(&blind, Catalog::shipped()));
+        assert_eq!(seen, unseen, "{} line {}", row.file, row.line);
+    }
+}
+
+const HEADER: &str = "engine,model,quant,gpu,n_gpus,test,phase,batch,depth,tok_s,weights_gb,note,source\n";
+
+fn table(text: &str) -> Tables {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("local.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut tables = Tables::default();
+    read_table(&path, &mut tables).unwrap();
+    tables
+}
+
+#[test]
+fn bad_rows_are_counted_with_their_reason_and_the_rest_comes_out() {
+    let tables = table(&format!(
+        "{HEADER}llama.cpp,Llama 3 8B,Q4_K_M,4090 24GB,1,tg512,decode,1,0,130.58,4.58,,s\n\
+         llama.cpp,Llama 3 8B,Q4_K_M,4090 24GB,1,tg512,decode,1,0,fast,4.58,,s\n\
+         llama.cpp,Llama 3 8B,Q9_X,4090 24GB,1,tg512,decode,1,0,130,4.58,,s\n\
+         llama.cpp,Llama 9 1T,Q4_K_M,4090 24GB,1,tg512,decode,1,0,130,4.58,,s\n\
+         llama.cpp,Llama 3 8B,Q4_K_M,RTX 4090 Laptop,1,tg512,decode,1,0,130,4.58,,s\n\
+         llama.cpp,Llama 3 8B,Q4_K_M,4090 24GB,1,tg512,decode,1,0,130,4.58,SUSPECT: typo,s\n"
+    ));
+    assert_eq!(tables.rows.len(), 4);
+    assert_eq!(tables.filtered.len(), 1);
+    assert_eq!(tables.unread, [("local.csv".to_owned(), "tok_s is not a number above 0".to_owned())]);
+    let fidelity = compared(&tables);
+    assert_eq!((fidelity.rows, fidelity.covered), (5, 1));
+    let reasons: Vec<&str> = fidelity.left_out.iter().map(|l| l.reason.as_str()).collect();
+    for needle in ["Q9_X", "Llama 9 1T", "RTX 4090 Laptop", "tok_s"] {
+        assert!(reasons.iter().any(|reason| reason.contains(needle)), "{needle} in {reasons:?}");
+    }
+    assert_eq!(tables.rows[0].load, Load::LocalDecode(256.0));
+}
+
+#[test]
+fn other_constants_change_the_prediction() {
+    let tables =
+        table(&format!("{HEADER}llama.cpp,Llama 3 8B,F16,4090 24GB,1,tg512,decode,1,0,54.8,14.96,,s\n"));
+    let mut slow = Calibration::shipped().clone();
+    slow.local.stream_16 *= 0.5;
+    let rate = |c: &Calibration| {
+        let predicted = predict_with(&tables.rows[0], Catalog::shipped(), c).unwrap();
+        predicted.figures.tokens_per_sec.unwrap()
+    };
+    assert!(rate(&slow) < 0.6 * rate(Calibration::shipped()));
+}
