@@ -1,6 +1,6 @@
 //! What a frame costs the processor while one drags, and how soon after an edit the first band is there.
 //!
-//! `cargo bench --features window-tests --bench window`
+//! `cargo bench --features window-tests --bench window [-- frame|band]`
 //!
 //! Frames are run without a display: layout, painting into shapes and the closed-form answer count, rasterising does
 //! not. The forecast runs on its threads meanwhile, as in the program. A mean hides what one feels, so that median
@@ -119,10 +119,16 @@ fn report(name: &str, times: &mut [Duration]) {
 }
 
 fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |what: &str| only.as_deref().is_none_or(|only| only == what);
     for preset in ["customer-support-chatbot", "code-review-assistant"] {
         for (page, name) in [(Key::Num1, "Overview"), (Key::Num2, "Break-even"), (Key::Num4, "Workload")] {
-            drag(preset, page, name);
+            if wanted("frame") {
+                drag(preset, page, name);
+            }
         }
-        first_band(preset);
+        if wanted("band") {
+            first_band(preset);
+        }
     }
 }

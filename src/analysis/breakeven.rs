@@ -36,6 +36,9 @@ const BISECTIONS: u32 = 30;
 /// Draws in the first block of bands, so that a first picture is quick.
 const FIRST_BLOCK: u32 = 128;
 
+/// Draws that a block adds at most: a stop is honoured between blocks, and who edits meanwhile waits for it.
+const STEP_MAX: u32 = 512;
+
 /// A relative gap between the two bills at a crossing above which it is a jump.
 const JUMP_GAP: f64 = 1e-4;
 
@@ -122,7 +125,7 @@ pub fn break_even_bands(
         if draws.len() as u32 >= trials || !watch(answer.clone()) {
             return answer;
         }
-        block = block.saturating_mul(4);
+        block = block.saturating_mul(4).min(block.saturating_add(STEP_MAX));
     }
 }
 

@@ -17,6 +17,10 @@ use super::spread::{band, probability, spread};
 /// Draws in the first block: a first band within a frame or two.
 const FIRST_BLOCK: u32 = 256;
 
+/// Draws that a block adds at most, or a quarter of what was drawn if that is more: a stop is honoured between blocks
+/// and who edits meanwhile waits for it, while each block is summed up as a whole.
+const STEP_MAX: u32 = 1024;
+
 /// Rank correlations are computed from at most so many draws: their error is then about 0.016.
 const RANK_DRAWS: usize = 4096;
 
@@ -93,7 +97,7 @@ impl Drawn {
 
 /// Draws `trials` states of the world and costs every plan in each.
 ///
-/// `watch` sees a growing forecast after each block (256, 1,024, 4,096 ... draws) and returns false to stop; the
+/// `watch` sees a growing forecast after each block (256, 1,024, 2,048 ... draws) and returns false to stop; the
 /// answer then holds what was drawn.
 pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast) -> bool) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
@@ -106,7 +110,7 @@ pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast
         if to >= trials || !watch(answer.clone()) {
             return answer;
         }
-        block = block.saturating_mul(4);
+        block = block.saturating_mul(4).min(block.saturating_add(STEP_MAX.max(block / 4)));
     }
 }
 

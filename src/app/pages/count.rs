@@ -131,18 +131,22 @@ fn part_ui<T: PartialEq>(ui: &mut Ui, name: &str, part: &mut T, value: T) {
 /// and P95 are theirs.
 fn lengths(before: &Length<Estimate>, counted: &LengthSummary) -> Length<Estimate> {
     let median = counted.median.round().max(1.0);
+    let (old_median, old_p95) = (before.median.point(), before.p95.point());
     let p95 = if counted.texts > 1 {
-        counted.p95.round().max(median)
+        counted.p95.round()
+    } else if old_median > 0.0 {
+        (median * old_p95 / old_median).round()
     } else {
-        let (old_median, old_p95) = (before.median.point(), before.p95.point());
-        if old_median > 0.0 { (median * old_p95 / old_median).round().max(median) } else { median }
+        median
     };
-    let spread = if counted.texts > 1 && before.spread == LengthSpread::Fixed && p95 > median {
-        LengthSpread::LogNormal
-    } else {
-        before.spread.clone()
-    };
-    Length { median: Estimate::Fixed(median), p95: Estimate::Fixed(p95), spread }
+    let mut length = before.clone();
+    length.median = Estimate::Fixed(median);
+    length.p95 = Estimate::Fixed(p95.max(median));
+    let family = matches!(length.spread, LengthSpread::LogNormal | LengthSpread::Gamma);
+    if counted.texts > 1 && p95 > median && !family {
+        length.spread = LengthSpread::LogNormal;
+    }
+    length
 }
 
 #[cfg(test)]
