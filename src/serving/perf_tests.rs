@@ -298,7 +298,7 @@ fn an_engine_that_is_named_takes_the_calibrated_constants_and_the_shape_of_the_l
             output_tokens: 300.0,
             tpot_target_secs: 0.05,
         };
-        steady(&llama, &card, &memory(&llama, &card, d).unwrap(), d, &shape)
+        Speed::prepare(&llama, &card, d).unwrap().steady(&llama, &card, d, &shape)
     };
     let d = deployment(4, Some(Engine::Vllm));
     let s = sustained(&d);
