@@ -71,6 +71,12 @@ pub enum Action {
         /// Where the trace is; none asks for it.
         path: Option<PathBuf>,
     },
+    /// Read the `config.json` of a model, and show what it serves.
+    ReadConfig(PathBuf),
+    /// Hold the serving model against the tables of this folder; none asks for it.
+    Measure(Option<PathBuf>),
+    /// Ask where, and write predicted against published there, row by row.
+    SaveRows,
     /// What the keys do, and where to begin.
     Help,
     /// Name, version, licence.

@@ -350,7 +350,7 @@ impl App {
         painter.text(
             screen.center(),
             Align2::CENTER_CENTER,
-            "Drop to open the scenario",
+            "Drop a scenario, a config.json or a folder of measured tables",
             font,
             theme.on_accent,
         );

@@ -261,9 +261,11 @@ fn path_ui(ui: &mut egui::Ui, theme: &Theme, purpose: &Purpose, text: &mut Strin
         response.request_focus();
     }
     let path = std::path::Path::new(text.trim());
-    let reading = *purpose != Purpose::Save;
-    let able = !text.trim().is_empty() && (!reading || path.is_file()) && !path.is_dir();
+    let (reading, folder) = (purpose.reads(), *purpose == Purpose::Measurements);
+    let there = if folder { path.is_dir() } else { path.is_file() };
+    let able = !text.trim().is_empty() && (!reading || there) && (folder || !path.is_dir());
     let (hint, colour) = match (able, reading) {
+        (false, true) if folder => ("There is no folder at this path", theme.text_weak),
         (false, true) => ("There is no file at this path", theme.text_weak),
         (false, false) => ("Write the name of a file", theme.text_weak),
         (true, false) if path.exists() => ("A file is there; it will be replaced", theme.warning),

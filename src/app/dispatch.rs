@@ -18,7 +18,7 @@ use super::widgets::Baseline;
 use super::{App, AppOptions};
 use crate::analysis::Severity;
 use crate::catalog::Catalog;
-use crate::io::{overlay, presets, scenario as file};
+use crate::io::{fidelity_rows, overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
 use crate::scenario::fitted::{Taken, TakenLengths, apply};
@@ -72,6 +72,20 @@ pub(super) fn first_document(options: &AppOptions, last: Option<&Path>, notices:
     }
 }
 
+/// What a thing that is dropped on the window is for: a model's configuration, measurements, or a scenario.
+pub(super) fn dropped(path: PathBuf, page: Page) -> Action {
+    let ends = |end: &str| path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case(end));
+    if path.is_dir() && !path.join("config.json").exists() {
+        Action::Measure(Some(path))
+    } else if path.is_dir() || ends("json") {
+        Action::ReadConfig(path)
+    } else if ends("csv") && page == Page::Trust {
+        Action::Measure(Some(path.parent().map_or_else(PathBuf::new, Path::to_owned)))
+    } else {
+        Action::OpenPath(path)
+    }
+}
+
 fn with_remedy(error: &file::ScenarioFileError) -> String {
     error.to_string()
 }
@@ -118,6 +132,16 @@ impl App {
             Action::CountTokens { tag, text, encoding } => self.errands.count(tag, text, &encoding),
             Action::FitTrace { use_case, path: Some(path) } => self.errands.fit(use_case, path),
             Action::FitTrace { use_case, path: None } => self.ask_for(&Purpose::Trace(use_case), ""),
+            Action::ReadConfig(path) => {
+                self.errands.read_config(path);
+                self.session.page = Page::Serving;
+            }
+            Action::Measure(Some(folder)) => {
+                self.errands.study(folder);
+                self.session.page = Page::Trust;
+            }
+            Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
+            Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
@@ -170,7 +194,9 @@ impl App {
     fn show(&mut self, draft: ScenarioDraft, origin: Origin, page: Page) {
         self.opened = baseline(&draft);
         self.document = Document::new(draft, origin, self.document.revision() + 1);
-        self.session = super::view::Session { page, ..Default::default() };
+        // What was looked at beside the document stays in hand.
+        let (serving, trust) = (self.session.serving.clone(), self.session.trust.clone());
+        self.session = super::view::Session { page, serving, trust, ..Default::default() };
         self.live.forget();
         self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
     }
@@ -261,15 +287,35 @@ impl App {
                     self.save_to(ctx, path);
                 }
                 Purpose::Trace(use_case) => self.errands.fit(use_case, path),
+                Purpose::Measurements => self.act(ctx, Action::Measure(Some(path))),
+                Purpose::Rows => self.save_rows(&path),
             },
             Answer::Nothing => self.after_save = None,
             Answer::NoDialog => {
                 let folder = self.folder().unwrap_or_else(|| std::env::current_dir().unwrap_or_default());
                 let text = match &purpose {
                     Purpose::Save => folder.join(proposed_name(&self.document.draft.name)),
-                    Purpose::Open | Purpose::Trace(_) => folder.join(""),
+                    Purpose::Rows => folder.join("predicted-against-published.csv"),
+                    Purpose::Open | Purpose::Trace(_) | Purpose::Measurements => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
+            }
+        }
+    }
+
+    /// Writes predicted against published, row by row.
+    fn save_rows(&mut self, path: &Path) {
+        let Some(Ok(study)) = self.errands.answers().readings.study.as_ref().map(|read| &read.result) else {
+            self.notices.error("There are no rows to write yet", "Choose a folder of measured tables first.");
+            return;
+        };
+        let rows = study.compared.len();
+        let written = std::fs::File::create(path)
+            .and_then(|file| fidelity_rows::write(std::io::BufWriter::new(file), &study.compared));
+        match written {
+            Ok(()) => self.notices.note(format!("{rows} rows are written to {}", path.display())),
+            Err(error) => {
+                self.notices.error("Cannot write the rows", format!("{error}: {}", path.display()));
             }
         }
     }

@@ -20,9 +20,19 @@ pub enum Purpose {
     Save,
     /// To fit a use case, by id, to a trace.
     Trace(String),
+    /// To hold the serving model against a folder of measurements.
+    Measurements,
+    /// To write predicted against published.
+    Rows,
 }
 
 impl Purpose {
+    /// Whether something is there to be read, not to be written.
+    #[must_use]
+    pub const fn reads(&self) -> bool {
+        !matches!(self, Self::Save | Self::Rows)
+    }
+
     /// What the dialog is headed by.
     #[must_use]
     pub const fn title(&self) -> &'static str {
@@ -30,6 +40,8 @@ impl Purpose {
             Self::Open => "Open a scenario",
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
+            Self::Measurements => "Choose a folder of measured tables",
+            Self::Rows => "Write predicted against published",
         }
     }
 }
@@ -66,15 +78,24 @@ impl Files {
         if let Some(folder) = folder {
             dialog = dialog.set_directory(folder);
         }
-        let (saving, name) = (*purpose == Purpose::Save, name.to_owned());
+        let (saving, folder) = (!purpose.reads(), *purpose == Purpose::Measurements);
+        let name = name.to_owned();
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
             Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
+            Purpose::Rows => dialog.add_filter("Table", &["csv"]),
+            Purpose::Measurements => dialog,
         };
         self.asked = Some((purpose.clone(), Instant::now()));
         self.lane.submit(0, move |_| {
             let began = Instant::now();
-            let picked = if saving { dialog.set_file_name(name).save_file() } else { dialog.pick_file() };
+            let picked = if saving {
+                dialog.set_file_name(name).save_file()
+            } else if folder {
+                dialog.pick_folder()
+            } else {
+                dialog.pick_file()
+            };
             Ok(match picked {
                 Some(path) => Answer::Picked(path),
                 None if began.elapsed() < TOO_FAST => Answer::NoDialog,

@@ -21,6 +21,7 @@ mod palette;
 mod places;
 pub mod plots;
 mod prefs;
+pub mod readings;
 mod recovery;
 mod status;
 pub mod theme;
@@ -268,7 +269,7 @@ impl App {
             input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect::<Vec<_>>()
         });
         if let Some(path) = dropped.into_iter().next() {
-            self.act(ctx, Action::OpenPath(path));
+            self.act(ctx, dispatch::dropped(path, self.session.page));
         }
     }
 

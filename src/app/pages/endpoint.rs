@@ -131,7 +131,7 @@ fn price_picker_ui(ui: &mut Ui, price: &mut String, session: &mut Session, catal
 }
 
 /// A choice among many, with a search field; returns the id that was picked.
-fn picker_ui<'c>(
+pub(super) fn picker_ui<'c>(
     ui: &mut Ui,
     label: &str,
     shown: &str,

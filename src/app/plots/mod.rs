@@ -6,9 +6,13 @@
 pub mod axis;
 pub mod bars;
 pub mod cdf;
+pub mod concurrency;
 pub mod drivers;
 pub mod histogram;
+pub mod memory;
 pub mod months;
 pub mod paint;
+pub mod roofline;
+pub mod scatter;
 pub mod tornado;
 pub mod volume;
