@@ -1,6 +1,6 @@
 //! What a deployment serves over the number of its users: curves, where the targets bind, and the roofline.
 //!
-//! [`curve`] asks [`answer`] along a logarithmic scale of users. Everything is closed form: a picture takes some seventy
+//! [`curve`] asks [`answer`] along a logarithmic scale of users. Everything is closed form: a picture takes some sixty
 //! predictions, so that a slider may ask for one in every frame.
 
 use super::perf::{Answer, Ask, AskError, AskLoad, answer, native};
@@ -124,7 +124,7 @@ pub struct Curve {
 }
 
 /// Points of a curve.
-const POINTS: usize = 49;
+const POINTS: usize = 41;
 
 /// Halvings of the search for the users that keep the targets.
 const HALVINGS: usize = 14;

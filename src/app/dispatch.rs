@@ -350,3 +350,23 @@ impl App {
         self.notices.note("The decision is in the clipboard");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_decides_what_is_done_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let measured = folder.path().to_owned();
+        let config = measured.join("config.json");
+        assert_eq!(dropped(measured.clone(), Page::Overview), Action::Measure(Some(measured.clone())));
+        assert_eq!(dropped(config.clone(), Page::Overview), Action::ReadConfig(config.clone()));
+        let table = measured.join("a.csv");
+        assert_eq!(dropped(table, Page::Trust), Action::Measure(Some(measured.clone())));
+        let scenario = measured.join("a.ron");
+        assert_eq!(dropped(scenario.clone(), Page::Trust), Action::OpenPath(scenario));
+        std::fs::write(&config, "{}").unwrap();
+        assert_eq!(dropped(measured.clone(), Page::Overview), Action::ReadConfig(measured));
+    }
+}

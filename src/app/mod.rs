@@ -185,6 +185,12 @@ impl App {
         &self.document.draft.name
     }
 
+    /// The scenario as it is edited.
+    #[must_use]
+    pub const fn draft(&self) -> &crate::scenario::ScenarioDraft {
+        &self.document.draft
+    }
+
     /// The answer in words, if the scenario has one.
     #[must_use]
     pub const fn verdict(&self) -> Option<&crate::report::Verdict> {

@@ -10,12 +10,14 @@ pub mod words;
 
 use std::sync::Arc;
 
-use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Slider, SliderClamping, Ui, vec2};
+use eframe::egui::{
+    Frame, Label, Margin, RichText, ScrollArea, Slider, SliderClamping, TextWrapMode, Ui, vec2,
+};
 
 use self::state::{Computed, ServingState, Trouble};
 use crate::analysis::Severity;
 use crate::analysis::perf::AskError;
-use crate::analysis::serving_curve::{Binding, Curve, is_about_memory};
+use crate::analysis::serving_curve::{Binding, Curve};
 use crate::app::action::Action;
 use crate::app::pages::Page;
 use crate::app::plots::concurrency::{ConcurrencyPlot, CurveLine, concurrency_plot_ui};
@@ -28,7 +30,7 @@ use crate::scenario::ScenarioDraft;
 use crate::serving::PerfError;
 use crate::unit::format::{self, Unit};
 
-/// Least width of a plot; two stand side by side from twice this on.
+/// Least width of a plot; two stand side by side from twice this on, never more.
 const PLOT: f32 = 330.0;
 
 /// Below this width, in points, the inputs stand on the page: the inspector is a drawer.
@@ -120,43 +122,54 @@ fn answer_ui(
 fn figures_ui(ui: &mut Ui, session: &mut Session, computed: &Computed, curve: &Curve) {
     let at = &curve.at;
     let (low, high) = at.output_tokens_per_sec_band;
-    let band = format!("80 % band {} – {}", format::short(low), format::short(high));
+    let band = format!("80 %: {} – {}", format::significant(low, 2), format::significant(high, 2));
     let mut figures = vec![
-        ("throughput", "Throughput of the replica", words::rate(at.output_tokens_per_sec), band),
-        (
-            "per_gpu",
-            "Throughput of a GPU",
-            words::rate(at.output_tokens_per_sec_per_gpu),
-            format!("{} GPUs", at.gpus),
-        ),
-        ("ttft", "Time to first token", format::secs(at.ttft_secs), "in the mean".to_owned()),
-        ("tpot", "Time per output token", format::secs(at.tpot_secs), per_user(at.tpot_secs)),
+        ("throughput", "Replica, tokens/s", number_of(at.output_tokens_per_sec), band),
+        ("per_gpu", "Each GPU, tokens/s", number_of(at.output_tokens_per_sec_per_gpu), of_gpus(at.gpus)),
+        ("ttft", "First token after", format::secs(at.ttft_secs), "in the mean".to_owned()),
+        ("tpot", "Then a token every", format::secs(at.tpot_secs), per_user(at.tpot_secs)),
     ];
     if let Some(usd) = computed.usd_per_mtok(at.output_tokens_per_sec) {
         let hour = computed.price.as_ref().map_or(0.0, |price| price.usd_per_gpu_hour);
-        let note = format!("at {} a GPU hour, full", format::usd(hour));
-        figures.push(("price", "A million output tokens", format::usd(usd), note));
+        let note = format!("at {} a GPU hour", format::usd(hour));
+        figures.push(("price", "Million output tokens", format::usd(usd), note));
     }
     if curve.binding != Binding::OneStream {
         let most = words::users(curve.users_most);
-        figures.insert(2, ("users", "Most within the targets", most, short_limit(curve.binding).to_owned()));
+        figures.insert(2, ("users", "Users within targets", most, short_limit(curve.binding).to_owned()));
     }
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = space::L;
-        for (which, caption, value, interval) in figures {
-            ui.allocate_ui(vec2(128.0, 52.0), |ui| {
-                ui.set_min_width(120.0);
+    let per_row = if ui.available_width() >= 720.0 { figures.len() } else { 3 };
+    let width = (ui.available_width() / per_row as f32 - space::S).min(190.0);
+    let mut figure_uis = |ui: &mut Ui, row: Vec<(&'static str, &'static str, String, String)>| {
+        for (which, caption, value, interval) in row {
+            ui.allocate_ui(vec2(width, 56.0), |ui| {
+                ui.set_width(width);
+                ui.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
                 let figure = Figure { caption, value, interval };
                 if figure_ui(ui, &figure).clicked() {
                     session.why = Some(format!("{WHY}{which}"));
                 }
             });
         }
-    });
+    };
+    let mut rest = figures;
+    while !rest.is_empty() {
+        let row: Vec<_> = rest.drain(..per_row.min(rest.len())).collect();
+        ui.horizontal_top(|ui| figure_uis(ui, row));
+    }
+}
+
+/// Three digits without a unit: the caption has it.
+fn number_of(value: f64) -> String {
+    words::rate(value).trim_end_matches(" tokens/s").to_owned()
+}
+
+fn of_gpus(gpus: u32) -> String {
+    if gpus == 1 { "the only one".to_owned() } else { format!("of {gpus}") }
 }
 
 fn per_user(tpot_secs: f64) -> String {
-    format!("{} tokens/s for a user", format::significant(1.0 / tpot_secs.max(1e-9), 3))
+    format!("{}/s for a user", format::significant(1.0 / tpot_secs.max(1e-9), 3))
 }
 
 /// What binds, in the few words that stand beside a line.
@@ -179,7 +192,8 @@ fn memory_ui(ui: &mut Ui, session: &mut Session, computed: &Computed, curve: &Cu
         }
     } else {
         let gpu = computed.gpu.as_ref().map_or(0.0, |gpu| gpu.memory_bytes) * f64::from(curve.at.gpus);
-        let text = format!("The weights fit into {}; one stream needs little beside them.", format::bytes(gpu));
+        let text =
+            format!("The weights fit into {}; one stream needs little beside them.", format::bytes(gpu));
         ui.label(RichText::new(text).color(Theme::of(ui.ctx()).text_weak));
     }
 }
@@ -244,7 +258,7 @@ fn users_ui(ui: &mut Ui, state: &mut ServingState, curve: &Curve) {
 }
 
 fn plot_height(ui: &Ui) -> f32 {
-    (0.26 * ui.ctx().content_rect().height()).clamp(190.0, 380.0)
+    (0.5 * (ui.ctx().content_rect().height() - 500.0)).clamp(170.0, 420.0)
 }
 
 fn plots_ui(
@@ -295,7 +309,8 @@ fn plots_ui(
         roofline_plot_ui(ui, &curve.roofline, height);
     };
     // Column by column: throughput over price, latency over roofline.
-    columns(ui, PLOT, vec![Box::new(throughput), Box::new(price), Box::new(latency), Box::new(roofline)]);
+    let least = PLOT.max(ui.available_width() / 2.5);
+    columns(ui, least, vec![Box::new(throughput), Box::new(price), Box::new(latency), Box::new(roofline)]);
     if let Some(users) = touched.get() {
         state.inputs.users = Some(inputs::whole_users(users));
     }
@@ -331,9 +346,7 @@ fn trouble_ui(ui: &mut Ui, state: &mut ServingState, computed: &Computed, troubl
         ui,
         |ui| {
             ui.set_width(ui.available_width());
-            let about_memory = matches!(trouble, Trouble::Ask(error, _) if is_about_memory(error));
-            let head = if about_memory { "The model does not fit" } else { "This cannot be served" };
-            let head = format!("{} {head}", severity_sign(Severity::Error));
+            let head = format!("{} {}", severity_sign(Severity::Error), headline(computed, trouble));
             ui.label(RichText::new(head).strong().color(theme.violation));
             ui.add(Label::new(capital(&trouble.text())).wrap());
             remedies_ui(ui, state, computed, trouble);
@@ -343,6 +356,20 @@ fn trouble_ui(ui: &mut Ui, state: &mut ServingState, computed: &Computed, troubl
     if let Some(bar) = overfull(computed, trouble) {
         heading(ui, "Memory of the replica", |_| {});
         memory_bar_ui(ui, &bar);
+    }
+}
+
+/// What is wrong in a few words; where memory is short, by how much.
+fn headline(computed: &Computed, trouble: &Trouble) -> String {
+    let Trouble::Ask(error, _) = trouble else { return "This cannot be served".to_owned() };
+    let gpus = computed.inputs.gpus;
+    let gpu = computed.gpu.as_ref().map_or("", |gpu| gpu.name.as_str());
+    match error {
+        AskError::Perf(PerfError::DoesNotFit { need_bytes, have_bytes }) => {
+            format!("{} too much for {gpus} × {gpu}", format::bytes(need_bytes - have_bytes))
+        }
+        AskError::NoRoom { .. } => format!("No room for a single call on {gpus} × {gpu}"),
+        _ => "This cannot be served".to_owned(),
     }
 }
 
@@ -405,7 +432,8 @@ fn trust_ui(ui: &mut Ui, out: &mut Outbox) {
     let theme = Theme::of(ui.ctx());
     ui.add_space(space::S);
     ui.horizontal_wrapped(|ui| {
-        let text = "A prediction, not a measurement. Mean latencies, users in a closed loop, full utilisation.";
+        let text =
+            "A prediction, not a measurement. Mean latencies, users in a closed loop, full utilisation.";
         ui.label(RichText::new(text).small().color(theme.text_weak));
         if ui.link(RichText::new("See its errors").small()).clicked() {
             out.send(Action::Go(Page::Trust));

@@ -1,13 +1,17 @@
 //! How far to trust the serving model: its errors on rows that the fit had not seen, worst first, and, for a folder
 //! of published measurements, predicted against published for every row.
 
-use eframe::egui::{Button, Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui, vec2};
+use eframe::egui::{
+    Align2, Button, Key, Label, Response, RichText, Role, ScrollArea, Sense, TextEdit, TextStyle, Ui,
+    WidgetInfo, pos2, vec2,
+};
 use egui_extras::{Column, TableBuilder};
 use egui_plot::PlotPoint;
 
 use crate::analysis::Severity;
 use crate::analysis::fidelity::{Group, LeftOut, Metric, Scores};
 use crate::app::action::Action;
+use crate::app::plots::paint::{text_ui, text_width};
 use crate::app::plots::scatter::{Dots, Scatter, marker, scatter_ui};
 use crate::app::readings::{Cloud, Study, figure};
 use crate::app::theme::{self, Theme, severity_sign, space};
@@ -115,7 +119,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
 }
 
 fn percent(share: f64) -> String {
-    let digits = if share.abs() < 0.1 { 1 } else { 0 };
+    let digits = if share.abs() < 0.0995 { 1 } else { 0 };
     format!("{:.digits$} %", 100.0 * share)
 }
 
@@ -152,7 +156,7 @@ fn study_answer(study: &Study) -> String {
         format!("; one constant for all rows would be {} off", percent(error))
     });
     format!(
-        "{} of {} published rows are predicted: half of {} within {}, {} within 30 %, {} {side} in the middle{naive}.",
+        "{} of {} published rows are predicted: half of their {} are within {}, {} within 30 %, {} {side} in the middle{naive}.",
         count(fidelity.covered),
         count(fidelity.rows),
         metric.label(),
@@ -170,8 +174,7 @@ fn folder_ui(ui: &mut Ui, state: &mut TrustState, view: &View<'_>, out: &mut Out
         ui.label(RichText::new("Measured tables").color(theme.text_weak));
         let width = (ui.available_width() - 220.0).clamp(120.0, 520.0);
         let hint = "A folder of *.csv; type its path, or drop it here";
-        let field =
-            ui.add(TextEdit::singleline(&mut state.folder).hint_text(hint).desired_width(width));
+        let field = ui.add(TextEdit::singleline(&mut state.folder).hint_text(hint).desired_width(width));
         ui.ctx().accesskit_node_builder(field.id, |node| node.set_label("Folder of measured tables"));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let ready = !state.folder.trim().is_empty();
@@ -267,7 +270,8 @@ fn picture_ui(ui: &mut Ui, state: &mut TrustState, study: &Study, height: f32) {
     }
     let hover = |kind: usize, index: usize| {
         let cloud = kind.checked_sub(shadows)?;
-        let rows = kept.get(cloud).map_or_else(|| clouds.get(cloud).map(|c| &c.rows), |kept| Some(&kept.1))?;
+        let rows =
+            kept.get(cloud).map_or_else(|| clouds.get(cloud).map(|c| &c.rows), |kept| Some(&kept.1))?;
         row_words(study, state.metric, *rows.get(index)?)
     };
     let (unit, tick): (_, fn(f64) -> String) = match state.metric {
@@ -275,7 +279,8 @@ fn picture_ui(ui: &mut Ui, state: &mut TrustState, study: &Study, height: f32) {
         Metric::Tpot | Metric::Ttft => ("time", format::secs),
     };
     scatter_ui(ui, &Scatter { dots: &dots, height, unit, tick, hover: &hover });
-    let hint = "Drag to move, double click to go back. Bands: 10, 25 and 50 % off. Point at a row for its name.";
+    let hint =
+        "Drag to move, double click to go back. Bands: 10, 25 and 50 % off. Point at a row for its name.";
     ui.label(RichText::new(hint).small().color(Theme::of(ui.ctx()).text_weak));
 }
 
@@ -319,16 +324,29 @@ fn legend_ui(ui: &mut Ui, state: &mut TrustState, study: &Study, clouds: &[Cloud
         ui.spacing_mut().item_spacing = vec2(space::S, 2.0);
         for cloud in clouds {
             let picked = state.by == By::Regime && state.picked.as_deref() == Some(cloud.regime);
-            let (rect, _) = ui.allocate_exact_size(vec2(10.0, 18.0), Sense::hover());
-            marker(ui.painter(), rect.center(), kind(study, cloud.regime), &theme);
             let text = format!("{} {}", cloud.regime, format::count(cloud.rows.len() as f64));
-            let label = ui.add(Button::selectable(picked, RichText::new(text).small()).small());
-            if label.clicked() {
+            if key_ui(ui, &theme, kind(study, cloud.regime), &text, picked).clicked() {
                 state.picked = (!picked).then(|| cloud.regime.to_owned());
                 state.by = By::Regime;
             }
         }
     });
+}
+
+/// A marker with its regime, which can be picked.
+fn key_ui(ui: &mut Ui, theme: &Theme, kind: usize, text: &str, picked: bool) -> Response {
+    const MARK: f32 = 16.0;
+    let room = text_width(ui, text, &TextStyle::Small);
+    let (rect, response) = ui.allocate_exact_size(vec2(MARK + room + 6.0, 20.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, picked, text));
+    if picked || response.hovered() || response.has_focus() {
+        let fill = if picked { theme.accent_wash } else { theme.hover };
+        ui.painter().rect_filled(rect, 4.0, fill);
+    }
+    marker(ui.painter(), pos2(rect.left() + 8.0, rect.center().y), kind, theme);
+    let at = pos2(rect.left() + MARK, rect.center().y);
+    text_ui(ui, at, Align2::LEFT_CENTER, text, &TextStyle::Small, theme.text, room + 2.0);
+    response
 }
 
 /// Errors by group, worst first.
@@ -430,12 +448,19 @@ fn scores_ui(ui: &mut Ui, state: &mut TrustState, rows: &[(&str, &Scores)], all:
 
 /// Rows that are not compared, with their reasons.
 fn left_out_ui(ui: &mut Ui, study: &Study) {
-    let count = |rows: &[LeftOut]| format::count(rows.iter().map(|row| row.rows).sum::<usize>() as f64);
+    let count = |rows: &[LeftOut]| {
+        let rows = rows.iter().map(|row| row.rows).sum::<usize>();
+        if rows == 1 { "1 row".to_owned() } else { format!("{} rows", format::count(rows as f64)) }
+    };
     let fidelity = &study.fidelity;
-    let title = format!("{} rows could not be predicted", count(&fidelity.left_out));
-    section(ui, &title, false, |ui| reasons_ui(ui, "left out", &fidelity.left_out));
-    let title = format!("{} rows were taken out by the filters", count(&fidelity.filtered));
-    section(ui, &title, false, |ui| reasons_ui(ui, "filtered", &fidelity.filtered));
+    for (rows, what) in
+        [(&fidelity.left_out, "could not be predicted"), (&fidelity.filtered, "taken out by the filters")]
+    {
+        if !rows.is_empty() {
+            let title = format!("{} {what}", count(rows));
+            section(ui, &title, false, |ui| reasons_ui(ui, what, rows));
+        }
+    }
     if !study.other.is_empty() {
         let title = format!("{} tables measure something else", study.other.len());
         section(ui, &title, false, |ui| {
@@ -489,7 +514,10 @@ fn held_out_ui(ui: &mut Ui) {
         .header(22.0, |mut header| {
             for (head, means) in [
                 ("Regime", "How the rows were loaded"),
-                ("Left out by", "Each GPU, or each family of models, was left out of a fit in turn and then predicted"),
+                (
+                    "Left out by",
+                    "Each GPU, or each family of models, was left out of a fit in turn and then predicted",
+                ),
                 ("Rows", "Rows that were predicted so"),
                 ("Median error", "Of output tokens per second"),
                 ("Within 30 %", "Share of rows"),

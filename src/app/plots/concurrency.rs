@@ -87,9 +87,9 @@ pub fn concurrency_plot_ui(ui: &mut Ui, how: &ConcurrencyPlot<'_>) -> Option<f64
             plot.pointer_coordinate()
         });
     let words = format!("{} over the number of users", how.title);
-    response.response.widget_info(|| {
-        eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Image, true, &words)
-    });
+    response
+        .response
+        .widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Image, true, &words));
     let touched = response.response.dragged() || response.response.clicked();
     let at = response.inner.filter(|_| touched)?;
     Some(10f64.powf(at.x.clamp(bounds.0.0, bounds.0.1)))
@@ -127,24 +127,30 @@ fn curves_ui<'a>(plot: &mut PlotUi<'a>, how: &ConcurrencyPlot<'a>, theme: &Theme
     let height = f64::from(plot.transform().frame().height()).max(1.0);
     let line = 15.0 * (high[1] - low[1]) / height;
     let x = axis::log(how.users);
-    for curve in how.curves {
+    for (position, curve) in how.curves.iter().enumerate() {
         let color = theme.plan(curve.color);
         plot.line(
             Line::new(curve.name, PlotPoints::Borrowed(curve.points))
                 .color(color)
                 .width(2.0)
-                .style(Theme::plan_dash(curve.color)),
+                .style(Theme::plan_dash(position)),
         );
         if let Some(y) = at(curve.points, x) {
             plot.points(
                 Points::new(curve.name, vec![[x, y]]).shape(MarkerShape::Circle).radius(4.5).color(color),
             );
         }
-        let share = 0.02 * (high[0] - low[0]);
-        if let Some(y) = at(curve.points, low[0] + share) {
+        // The first above its curve, the second below: both rise, and the names cross neither.
+        let width = high[0] - low[0];
+        let above = position == 0;
+        let span = if above { [0.02, 0.2] } else { [0.3, 0.3] };
+        let ends = span.map(|share| at(curve.points, low[0] + share * width));
+        if let Some(y) = ends.into_iter().flatten().reduce(f64::max) {
             let text = named(curve.name, color, theme);
-            let place = PlotPoint::new(low[0] + share, y + 0.75 * line);
-            plot.text(Text::new("", place, text).anchor(Align2::LEFT_CENTER).allow_hover(false));
+            let y = if above { y + 0.2 * line } else { y - 0.3 * line };
+            let place = PlotPoint::new(low[0] + span[0] * width, y);
+            let anchor = if above { Align2::LEFT_BOTTOM } else { Align2::LEFT_TOP };
+            plot.text(Text::new("", place, text).anchor(anchor).allow_hover(false));
         }
     }
 }
@@ -164,8 +170,8 @@ fn marks_ui(plot: &mut PlotUi<'_>, how: &ConcurrencyPlot<'_>, theme: &Theme) {
         let style = LineStyle::Dashed { length: 6.0 };
         plot.hline(HLine::new("", y).color(theme.warning).width(1.0).style(style).allow_hover(false));
         let text = named(&format!("{name} {}", (how.show)(*value)), theme.warning, theme);
-        let place = PlotPoint::new(high[0] - 0.01 * (high[0] - low[0]), y);
-        plot.text(Text::new("", place, text).anchor(Align2::RIGHT_BOTTOM).allow_hover(false));
+        let place = PlotPoint::new(low[0] + 0.02 * (high[0] - low[0]), y);
+        plot.text(Text::new("", place, text).anchor(Align2::LEFT_BOTTOM).allow_hover(false));
     }
     if let Some((users, name)) = how.binding {
         let x = axis::log(users);

@@ -68,10 +68,8 @@ fn parts_ui(ui: &Ui, bar: &MemoryBar, field: Rect, scale: Scale, color: Color32,
     for part in &bar.parts {
         let (left, right) = (scale.x(sum), scale.x(sum + part.bytes));
         sum += part.bytes;
-        let shape = Rect::from_min_max(
-            pos2(left, field.top()),
-            pos2((right - 1.0).max(left + 1.0), field.bottom()),
-        );
+        let shape =
+            Rect::from_min_max(pos2(left, field.top()), pos2((right - 1.0).max(left + 1.0), field.bottom()));
         if part.strength > 0.0 {
             ui.painter().rect_filled(shape, CornerRadius::same(2), color.gamma_multiply(part.strength));
         }
@@ -93,7 +91,10 @@ fn limit_ui(ui: &Ui, bar: &MemoryBar, rect: Rect, scale: Scale, theme: &Theme) {
     ui.painter().line_segment(line, Stroke::new(1.5, theme.text_strong));
     let excess = bar.excess_bytes();
     let (text, color) = if excess > 0.0 {
-        (format!("⊗ {} too much; usable {}", format::bytes(excess), format::bytes(bar.usable_bytes)), theme.violation)
+        (
+            format!("⊗ {} too much; usable {}", format::bytes(excess), format::bytes(bar.usable_bytes)),
+            theme.violation,
+        )
     } else {
         (format!("usable {}", format::bytes(bar.usable_bytes)), theme.text_weak)
     };
@@ -108,11 +109,8 @@ fn words(bar: &MemoryBar) -> String {
     let parts: Vec<String> =
         bar.parts.iter().map(|part| format!("{} {}", part.name, format::bytes(part.bytes))).collect();
     let excess = bar.excess_bytes();
-    let fits = if excess > 0.0 {
-        format!("Does not fit by {}", format::bytes(excess))
-    } else {
-        "Fits".to_owned()
-    };
+    let fits =
+        if excess > 0.0 { format!("Does not fit by {}", format::bytes(excess)) } else { "Fits".to_owned() };
     format!("Memory: {fits}; {} of {} usable", parts.join(", "), format::bytes(bar.usable_bytes))
 }
 
@@ -123,7 +121,8 @@ mod tests {
     #[test]
     fn what_is_taken_beyond_the_usable_memory_is_the_excess() {
         let part = |bytes, strength| Part { name: "x", bytes, strength };
-        let bar = MemoryBar { parts: vec![part(70e9, 1.0), part(9e9, 0.0)], usable_bytes: 60e9, all_bytes: 80e9 };
+        let bar =
+            MemoryBar { parts: vec![part(70e9, 1.0), part(9e9, 0.0)], usable_bytes: 60e9, all_bytes: 80e9 };
         assert_eq!(bar.excess_bytes(), 10e9);
         assert!(words(&bar).contains("Does not fit by 10 GB"));
     }

@@ -2,8 +2,8 @@
 
 use eframe::egui::{Align2, Rangef, RichText, Role, TextStyle, Ui, Vec2b, WidgetInfo};
 use egui_plot::{
-    CoordinatesFormatter, Corner, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi, Points,
-    Text,
+    CoordinatesFormatter, Corner, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi,
+    Points, Text,
 };
 
 use super::axis;
@@ -31,7 +31,10 @@ pub fn roofline_plot_ui(ui: &mut Ui, roofline: &Roofline, height: f32) {
         hints
             .formatter(move |mark, range| {
                 if vertical && !axis::log_label(mark, range, false).is_empty() {
-                    return format::flops_per_sec(10f64.powf(mark.value)).replace("FLOP/s", "").trim().to_owned();
+                    return format::flops_per_sec(10f64.powf(mark.value))
+                        .replace("FLOP/s", "")
+                        .trim()
+                        .to_owned();
                 }
                 axis::log_label(mark, range, false)
             })
@@ -93,9 +96,9 @@ fn roofs_ui(plot: &mut PlotUi<'_>, roofline: &Roofline, theme: &Theme) {
     }
     let text = format!("{}/s", format::bytes(roofline.bytes_per_sec));
     let text = RichText::new(text).small().color(theme.text_weak);
-    let x = low[0] + 0.1 * (high[0] - low[0]);
-    let place = PlotPoint::new(x, x + slope);
-    plot.text(Text::new("", place, text).anchor(Align2::RIGHT_BOTTOM).allow_hover(false));
+    let x = low[0] + 0.5 * (axis::log(roofline.flops_16) - slope - low[0]).max(0.0);
+    let place = PlotPoint::new(x + 0.02 * (high[0] - low[0]), x + slope);
+    plot.text(Text::new("", place, text).anchor(Align2::LEFT_TOP).allow_hover(false));
 }
 
 /// A step, and the distance to its roof.
@@ -105,7 +108,11 @@ fn step_ui(plot: &mut PlotUi<'_>, name: &str, step: &Operating, color: usize, th
     let drop = vec![[at[0], low[1]], at];
     let style = LineStyle::Dotted { spacing: 4.0 };
     plot.line(
-        Line::new("", PlotPoints::from(drop)).color(theme.plan(color)).width(1.0).style(style).allow_hover(false),
+        Line::new("", PlotPoints::from(drop))
+            .color(theme.plan(color))
+            .width(1.0)
+            .style(style)
+            .allow_hover(false),
     );
     plot.points(
         Points::new(name, vec![at]).shape(Theme::plan_marker(color)).radius(5.5).color(theme.plan(color)),

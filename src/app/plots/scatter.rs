@@ -85,6 +85,7 @@ pub fn scatter_ui(ui: &mut Ui, how: &Scatter<'_>) {
             for dots in how.dots {
                 dots_ui(plot, dots, &theme);
             }
+            band_names_ui(plot, (low, high), &theme);
         });
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Predicted against published"));
 }
@@ -107,15 +108,22 @@ fn bands_ui(plot: &mut PlotUi<'_>, (low, high): (f64, f64), theme: &Theme) {
         let wash = theme.text_weak.gamma_multiply(0.07 + 0.05 * position as f32);
         let area = FilledArea::new("", &ends, &ends.map(|x| x + under), &ends.map(|x| x + over));
         plot.add(area.fill_color(wash).allow_hover(false));
-        let x = high - (0.06 + 0.07 * position as f64) * (high - low);
-        let text = RichText::new(format!("{:.0} %", 100.0 * band)).small().color(theme.text_weak);
-        let place = PlotPoint::new(x, x + under);
-        plot.text(Text::new("", place, text).anchor(Align2::LEFT_TOP).allow_hover(false));
     }
     let diagonal = vec![[ends[0], ends[0]], [ends[1], ends[1]]];
-    plot.line(
-        Line::new("", PlotPoints::from(diagonal)).color(theme.text_weak).width(1.0).allow_hover(false),
-    );
+    plot.line(Line::new("", PlotPoints::from(diagonal)).color(theme.text_weak).width(1.0).allow_hover(false));
+}
+
+/// The width of each band, along its lower edge and over the points.
+fn band_names_ui(plot: &mut PlotUi<'_>, (low, high): (f64, f64), theme: &Theme) {
+    for (position, band) in BANDS.into_iter().enumerate() {
+        let x = high - (0.1 + 0.08 * position as f64) * (high - low);
+        let text = RichText::new(format!("{:.0} %", 100.0 * band))
+            .small()
+            .color(theme.text_weak)
+            .background_color(theme.surface.gamma_multiply(0.7));
+        let place = PlotPoint::new(x, x + (1.0 - band).log10());
+        plot.text(Text::new("", place, text).anchor(Align2::LEFT_TOP).allow_hover(false));
+    }
 }
 
 fn dots_ui<'a>(plot: &mut PlotUi<'a>, dots: &Dots<'a>, theme: &Theme) {
@@ -123,7 +131,7 @@ fn dots_ui<'a>(plot: &mut PlotUi<'a>, dots: &Dots<'a>, theme: &Theme) {
     plot.points(match dots.kind {
         Some(kind) => points
             .shape(Theme::plan_marker(kind))
-            .radius(2.6)
+            .radius(2.2)
             .filled(true)
             .color(theme.plan(kind).gamma_multiply(0.75)),
         None => points
@@ -157,8 +165,10 @@ pub fn marker(painter: &Painter, centre: Pos2, kind: usize, theme: &Theme) {
             painter.line_segment([at(-0.8, 0.8), at(0.8, -0.8)], stroke);
         }
         MarkerShape::Plus => {
-            painter.line_segment([pos2(centre.x - RADIUS, centre.y), pos2(centre.x + RADIUS, centre.y)], stroke);
-            painter.line_segment([pos2(centre.x, centre.y - RADIUS), pos2(centre.x, centre.y + RADIUS)], stroke);
+            painter
+                .line_segment([pos2(centre.x - RADIUS, centre.y), pos2(centre.x + RADIUS, centre.y)], stroke);
+            painter
+                .line_segment([pos2(centre.x, centre.y - RADIUS), pos2(centre.x, centre.y + RADIUS)], stroke);
         }
         _ => drop(painter.circle_filled(centre, 0.9 * RADIUS, color)),
     }

@@ -139,7 +139,8 @@ fn config_ui(ui: &mut Ui, state: &mut ServingState, view: &View<'_>, out: &mut O
     ui.label(RichText::new(caption).small().color(theme.text_weak));
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 60.0).max(80.0);
-        let field = TextEdit::singleline(&mut state.config_path).hint_text("…/config.json").desired_width(width);
+        let field =
+            TextEdit::singleline(&mut state.config_path).hint_text("…/config.json").desired_width(width);
         let field = ui.add(field);
         label(ui, &field, "Path of a config.json");
         let entered = field.lost_focus() && ui.input(|i| i.key_pressed(eframe::egui::Key::Enter));
@@ -160,7 +161,13 @@ fn config_ui(ui: &mut Ui, state: &mut ServingState, view: &View<'_>, out: &mut O
     }
 }
 
-fn gpus_ui(ui: &mut Ui, session: &mut Session, inputs: &mut Inputs, trouble: Option<&Trouble>, view: &View<'_>) {
+fn gpus_ui(
+    ui: &mut Ui,
+    session: &mut Session,
+    inputs: &mut Inputs,
+    trouble: Option<&Trouble>,
+    view: &View<'_>,
+) {
     let shown = view.catalog.gpu(&inputs.gpu).map_or_else(|_| inputs.gpu.clone(), |gpu| gpu.name.clone());
     let options = view.catalog.gpus.iter().map(|row| (row.id.as_str(), row.name.clone()));
     if let Some(id) = picker_ui(ui, "GPU", &shown, session, options) {

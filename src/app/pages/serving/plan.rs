@@ -161,8 +161,7 @@ mod tests {
     #[test]
     fn a_model_of_a_file_is_refused_with_what_to_do() {
         let spec = Catalog::shipped().models[0].clone();
-        let inputs =
-            Inputs { model: Chosen::Config(std::sync::Arc::new(spec.clone())), ..Inputs::default() };
+        let inputs = Inputs { model: Chosen::Config(std::sync::Arc::new(spec.clone())), ..Inputs::default() };
         assert!(refusal(&inputs, &spec).unwrap().contains("catalogue"));
     }
 }

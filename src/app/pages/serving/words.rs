@@ -1,11 +1,11 @@
 //! The answer in a sentence, and the figures with their numbers filled in.
 
-use super::state::{Computed, Inputs};
-use crate::analysis::perf::Answer;
+use super::state::{Computed, Inputs, Trouble};
+use crate::analysis::perf::{Answer, AskError};
 use crate::analysis::serving_curve::{Binding, Curve, Operating};
 use crate::app::widgets::Why;
 use crate::catalog::ModelSpec;
-use crate::serving::{Calibration, PerfMemory, PerfStep, accepted_tokens};
+use crate::serving::{Calibration, PerfError, PerfMemory, PerfStep, accepted_tokens};
 use crate::unit::format;
 
 /// What one million output tokens cost, for people.
@@ -51,7 +51,7 @@ pub fn answer(computed: &Computed) -> String {
     let subject = deployment(computed);
     let curve = match &computed.result {
         Ok(curve) => curve,
-        Err(trouble) => return format!("{subject} cannot be served: {}.", trouble.text()),
+        Err(trouble) => return refused(&subject, trouble),
     };
     let at = &curve.at;
     let price = computed
@@ -72,6 +72,24 @@ pub fn answer(computed: &Computed) -> String {
         users(curve.users),
         limits(curve)
     )
+}
+
+/// Why there is no answer, short: what to do stands below.
+fn refused(subject: &str, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Ask(AskError::Perf(PerfError::DoesNotFit { need_bytes, have_bytes }), _) => format!(
+            "{subject} does not fit: {} are needed, {} may be used.",
+            format::bytes(*need_bytes),
+            format::bytes(*have_bytes)
+        ),
+        Trouble::Ask(AskError::NoRoom { tokens }, _) => {
+            format!(
+                "{subject} leaves no room for the KV of a single call of {} tokens.",
+                format::count(*tokens)
+            )
+        }
+        _ => format!("{subject} cannot be served so."),
+    }
 }
 
 /// What keeps it from more, and where one is.
@@ -178,8 +196,9 @@ fn memory(computed: &Computed, model: &ModelSpec, curve: &Curve) -> Option<Why> 
             ("Runtime, graphs, activations".to_owned(), gb(m.working_bytes)),
             ("KV format".to_owned(), curve.at.kv.clone()),
         ],
-        source: "Embedding and head stay in 16 bit in quantised checkpoints; data-parallel copies are counted."
-            .to_owned(),
+        source:
+            "Embedding and head stay in 16 bit in quantised checkpoints; data-parallel copies are counted."
+                .to_owned(),
     })
 }
 
@@ -188,10 +207,8 @@ fn throughput(computed: &Computed, curve: &Curve) -> Why {
     let (low, high) = at.output_tokens_per_sec_band;
     let output = format::count(inputs.output_tokens);
     let calls = format::significant(at.calls_per_sec, 3);
-    let mut formula = vec![format!(
-        "{} = {calls} calls/s × {output} output tokens",
-        rate(at.output_tokens_per_sec)
-    )];
+    let mut formula =
+        vec![format!("{} = {calls} calls/s × {output} output tokens", rate(at.output_tokens_per_sec))];
     let full = at.served.is_some_and(|s| curve.users > s.running_max);
     formula.push(if full {
         let running = at.served.map_or(0.0, |s| s.running);
@@ -214,7 +231,10 @@ fn throughput(computed: &Computed, curve: &Curve) -> Why {
         rate(at.output_tokens_per_sec),
         at.gpus
     ));
-    let mut inputs = vec![("80 % band".to_owned(), format!("{} – {}", rate(low), rate(high)))];
+    let mut inputs = vec![(
+        "80 % band".to_owned(),
+        format!("{} – {}", format::significant(low, 3), format::significant(high, 3)),
+    )];
     if let Some(served) = &at.served {
         inputs.push(("Sequences that run, in the mean".to_owned(), format::significant(served.running, 3)));
         inputs.push(("At most".to_owned(), format::significant(served.running_max, 3)));
@@ -269,7 +289,8 @@ fn ttft(computed: &Computed, curve: &Curve) -> Why {
         ));
     } else if at.served.is_some() {
         formula.push("fixed part of the engine".to_owned());
-        formula.push(format!("+ {} × what the prompt adds to a step", format::significant(c.ttft_prefill, 3)));
+        formula
+            .push(format!("+ {} × what the prompt adds to a step", format::significant(c.ttft_prefill, 3)));
         formula.push(format!("+ half a step, {}", format::secs(0.5 * at.tpot_secs)));
         formula.push(format!(
             "+ {} × {} other prompts of the same wave",
@@ -330,7 +351,10 @@ fn tpot(computed: &Computed, curve: &Curve) -> Why {
         if yielded > 1.0 { format!(" / {}", format::significant(yielded, 3)) } else { String::new() },
         format::secs((at.tpot_secs - step / yielded).max(0.0))
     ));
-    formula.push(format!("step at {} running sequences = the parts below", format::significant(served.running, 3)));
+    formula.push(format!(
+        "step at {} running sequences = the parts below",
+        format::significant(served.running, 3)
+    ));
     Why {
         title: "Time per output token".to_owned(),
         value: format::secs(at.tpot_secs),
@@ -338,7 +362,14 @@ fn tpot(computed: &Computed, curve: &Curve) -> Why {
         inputs: parts(&served.step)
             .into_iter()
             .map(|(name, secs)| {
-                (name.to_owned(), format!("{}, {}", format::secs(secs), format::percent((secs / step * 100.0).round() / 100.0)))
+                (
+                    name.to_owned(),
+                    format!(
+                        "{}, {}",
+                        format::secs(secs),
+                        format::percent((secs / step * 100.0).round() / 100.0)
+                    ),
+                )
             })
             .collect(),
         source: source(),
@@ -351,7 +382,8 @@ fn one_stream(at: &Answer) -> Why {
         value: format::secs(at.tpot_secs),
         formula: vec![
             format!("{} = 1 / {}", format::secs(at.tpot_secs), rate(at.output_tokens_per_sec)),
-            "a token reads all weights it meets, unpacks them, reads the KV, and pays an overhead per layer".to_owned(),
+            "a token reads all weights it meets, unpacks them, reads the KV, and pays an overhead per layer"
+                .to_owned(),
         ],
         inputs: Vec::new(),
         source: source(),
@@ -436,7 +468,7 @@ mod tests {
     fn the_sentence_names_model_gpus_rate_users_price_and_limit() {
         let computed = ServingState::default().computed(Catalog::shipped());
         let text = answer(&computed);
-        for part in ["Llama 3.3 70B", "FP8", "4 ×", "tokens/s", "users", "per million", "limited by"] {
+        for part in ["Llama-3.3-70B", "FP8", "4 ×", "tokens/s", "users", "per million", "limited by"] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
     }
