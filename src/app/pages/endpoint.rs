@@ -152,6 +152,10 @@ pub(super) fn picker_ui<'c>(
             let search = session.texts.entry(format!("search {label}")).or_default();
             let field = ui.add(TextEdit::singleline(search).hint_text("Search").desired_width(f32::INFINITY));
             ui.ctx().accesskit_node_builder(field.id, |node| node.set_label(format!("Search {label}")));
+            // What one opens the list for is to type.
+            if ui.memory(|memory| memory.focused().is_none()) {
+                field.request_focus();
+            }
             let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
             let hits: Vec<(&str, String)> = options
                 .filter(|(id, name)| {

@@ -110,7 +110,7 @@ fn answer_ui(
     memory_ui(ui, session, computed, curve);
     if curve.binding == Binding::OneStream {
         heading(ui, "Roofline", |ui| why_button(ui, session, "roofline"));
-        roofline_plot_ui(ui, &curve.roofline, plot_height(ui));
+        roofline_plot_ui(ui, &curve.roofline, 2.0 * plot_height(ui));
         return;
     }
     ui.add_space(space::S);
@@ -178,7 +178,7 @@ const fn short_limit(binding: Binding) -> &'static str {
         Binding::Tpot => "time per token binds",
         Binding::Ttft => "first token binds",
         Binding::Memory => "KV memory is full",
-        Binding::Sequences => "the engine runs no more",
+        Binding::Sequences => "limit of the engine",
         Binding::TpotOutOfReach | Binding::TtftOutOfReach => "target out of reach",
         Binding::OneStream => "one stream",
     }
@@ -186,16 +186,20 @@ const fn short_limit(binding: Binding) -> &'static str {
 
 fn memory_ui(ui: &mut Ui, session: &mut Session, computed: &Computed, curve: &Curve) {
     heading(ui, "Memory of the replica", |ui| why_button(ui, session, "memory"));
-    if let Some(bar) = memory_bar(computed, curve) {
-        if memory_bar_ui(ui, &bar).clicked() {
-            session.why = Some(format!("{WHY}memory"));
-        }
-    } else {
-        let gpu = computed.gpu.as_ref().map_or(0.0, |gpu| gpu.memory_bytes) * f64::from(curve.at.gpus);
-        let text =
-            format!("The weights fit into {}; one stream needs little beside them.", format::bytes(gpu));
-        ui.label(RichText::new(text).color(Theme::of(ui.ctx()).text_weak));
+    let bar = memory_bar(computed, curve).or_else(|| stream_bar(computed));
+    if bar.is_some_and(|bar| memory_bar_ui(ui, &bar).clicked()) {
+        session.why = Some(format!("{WHY}memory"));
     }
+}
+
+/// The bar of one stream: weights and the KV of its longest context.
+fn stream_bar(computed: &Computed) -> Option<MemoryBar> {
+    let (weights, kv) = words::stream_bytes(computed)?;
+    let all_bytes = computed.gpu.as_ref()?.memory_bytes * f64::from(computed.inputs.gpus);
+    let part = |name, bytes, strength| Part { name, bytes, strength };
+    let free = (all_bytes - weights - kv).max(0.0);
+    let parts = vec![part("Weights", weights, 0.9), part("KV", kv, 0.32), part("Free", free, 0.0)];
+    Some(MemoryBar { parts, usable_bytes: all_bytes, all_bytes })
 }
 
 fn memory_bar(computed: &Computed, curve: &Curve) -> Option<MemoryBar> {
@@ -399,7 +403,8 @@ fn remedies_ui(ui: &mut Ui, state: &mut ServingState, computed: &Computed, troub
                 }
             }
             AskError::Degrees { .. } => {
-                if ui.button("Tensor parallelism over all that is left").clicked() {
+                let button = ui.button("Tensor parallelism over all that is left");
+                if button.clicked() {
                     state.inputs.tensor = None;
                 }
             }

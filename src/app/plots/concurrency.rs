@@ -119,7 +119,9 @@ fn bounds(how: &ConcurrencyPlot<'_>) -> Option<((f64, f64), (f64, f64))> {
         }
     }
     let gap = 0.08 * (top - bottom).max(0.3);
-    (bottom.is_finite() && top.is_finite()).then_some(((low, high), (bottom - gap, top + 2.2 * gap)))
+    // The name of a second curve stands below it.
+    let below = if how.curves.len() > 1 { 2.2 * gap } else { gap };
+    (bottom.is_finite() && top.is_finite()).then_some(((low, high), (bottom - below, top + 2.2 * gap)))
 }
 
 fn curves_ui<'a>(plot: &mut PlotUi<'a>, how: &ConcurrencyPlot<'a>, theme: &Theme) {
@@ -170,14 +172,25 @@ fn marks_ui(plot: &mut PlotUi<'_>, how: &ConcurrencyPlot<'_>, theme: &Theme) {
         let style = LineStyle::Dashed { length: 6.0 };
         plot.hline(HLine::new("", y).color(theme.warning).width(1.0).style(style).allow_hover(false));
         let text = named(&format!("{name} {}", (how.show)(*value)), theme.warning, theme);
-        let place = PlotPoint::new(low[0] + 0.02 * (high[0] - low[0]), y);
-        plot.text(Text::new("", place, text).anchor(Align2::LEFT_BOTTOM).allow_hover(false));
+        // At the left, where curves are far from their targets; at the right where one is not.
+        let width = high[0] - low[0];
+        let line = 15.0 * (high[1] - low[1]) / f64::from(plot.transform().frame().height()).max(1.0);
+        let crowded = how.curves.iter().any(|curve| {
+            let ends = [0.02, 0.35].map(|share| at(curve.points, low[0] + share * width));
+            ends.into_iter().flatten().any(|end| (y - 1.6 * line..=y + 1.2 * line).contains(&end))
+        });
+        let (x, anchor) = if crowded {
+            (high[0] - 0.01 * width, Align2::RIGHT_BOTTOM)
+        } else {
+            (low[0] + 0.02 * width, Align2::LEFT_BOTTOM)
+        };
+        plot.text(Text::new("", PlotPoint::new(x, y), text).anchor(anchor).allow_hover(false));
     }
     if let Some((users, name)) = how.binding {
         let x = axis::log(users);
         let style = LineStyle::Dotted { spacing: 4.0 };
         plot.vline(VLine::new("", x).color(theme.warning).width(1.5).style(style).allow_hover(false));
-        let text = named(name, theme.warning, theme);
+        let text = named(&format!(" {name} "), theme.warning, theme);
         let right = x > (low[0] + high[0]) / 2.0;
         let anchor = if right { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
         let place = PlotPoint::new(x, high[1]);

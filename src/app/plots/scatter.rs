@@ -137,7 +137,7 @@ fn dots_ui<'a>(plot: &mut PlotUi<'a>, dots: &Dots<'a>, theme: &Theme) {
         None => points
             .shape(MarkerShape::Circle)
             .radius(1.4)
-            .color(theme.text_weak.gamma_multiply(0.35))
+            .color(theme.text_weak.gamma_multiply(0.16))
             .allow_hover(false),
     });
 }

@@ -115,7 +115,9 @@ fn model_ui(
         weights_ui(ui, &mut state.inputs, native(model).label());
     }
     let kv: Vec<_> = KV_FORMATS.iter().map(|kv| (*kv, kv.label().to_owned())).collect();
-    choice(ui, "KV cache", &mut state.inputs.kv, &kv);
+    if state.inputs.engine != Engine::LlamaCpp {
+        choice(ui, "KV cache", &mut state.inputs.kv, &kv);
+    }
     config_ui(ui, state, view, out);
 }
 
@@ -371,8 +373,20 @@ fn note(ui: &mut Ui, text: &str) {
 
 fn problem(ui: &mut Ui, text: &str) {
     let color = Theme::of(ui.ctx()).severity(Severity::Error);
-    let text = format!("{} {text}", severity_sign(Severity::Error));
-    ui.add(Label::new(RichText::new(text).small().color(color)).wrap());
+    let short = format!("{} {}", severity_sign(Severity::Error), shortened(text));
+    ui.add(Label::new(RichText::new(short).small().color(color)).wrap()).on_hover_text(text);
+}
+
+/// The first sentence of a long message; all of it is said under the pointer.
+fn shortened(text: &str) -> String {
+    const LONG: usize = 240;
+    if text.chars().count() <= LONG {
+        return text.to_owned();
+    }
+    match text.split_once(". ") {
+        Some((first, _)) if first.chars().count() <= LONG => format!("{first}…"),
+        _ => format!("{}…", text.chars().take(LONG).collect::<String>()),
+    }
 }
 
 /// What is wrong, if it is wrong here.

@@ -1,6 +1,6 @@
 //! What the page *Serving* is asked, and the last answer: recomputed when an input changes, never otherwise.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use egui_plot::PlotPoint;
@@ -228,11 +228,11 @@ fn usd_per_mtok(usd_per_gpu_hour: f64, gpus: u32, output_tokens_per_sec: f64) ->
 
 fn price(inputs: &Inputs, catalog: &Catalog) -> Option<Price> {
     if let Some(usd_per_gpu_hour) = inputs.usd_per_gpu_hour {
-        return Some(Price { usd_per_gpu_hour, source: "as typed".to_owned() });
+        return Some(Price { usd_per_gpu_hour, source: "As typed".to_owned() });
     }
     let (rate, usd_per_gpu_hour) = cheapest(catalog, &inputs.gpu)?;
     let source = format!(
-        "cheapest on-demand rate of the catalogue: {} {}, {}, read {}",
+        "Cheapest on-demand rate of the catalogue: {} {}, {}, read {}",
         rate.provider, rate.instance, rate.region, rate.source.read
     );
     Some(Price { usd_per_gpu_hour, source })
@@ -288,7 +288,7 @@ impl ServingState {
     }
 
     /// Takes over a configuration that was read since the last look.
-    pub fn take_config(&mut self, counted: u64, path: &PathBuf, read: Option<&Arc<ModelSpec>>) {
+    pub fn take_config(&mut self, counted: u64, path: &Path, read: Option<&Arc<ModelSpec>>) {
         if self.config_seen == counted {
             return;
         }

@@ -1,11 +1,11 @@
 //! The answer in a sentence, and the figures with their numbers filled in.
 
 use super::state::{Computed, Inputs, Trouble};
-use crate::analysis::perf::{Answer, AskError};
+use crate::analysis::perf::{Answer, AskError, native};
 use crate::analysis::serving_curve::{Binding, Curve, Operating};
 use crate::app::widgets::Why;
 use crate::catalog::ModelSpec;
-use crate::serving::{Calibration, PerfError, PerfMemory, PerfStep, accepted_tokens};
+use crate::serving::{Calibration, ModelFacts, PerfError, PerfMemory, PerfStep, Precision, accepted_tokens};
 use crate::unit::format;
 
 /// What one million output tokens cost, for people.
@@ -152,7 +152,7 @@ fn sequence_bytes(memory: &PerfMemory, tokens: f64) -> f64 {
 }
 
 fn memory(computed: &Computed, model: &ModelSpec, curve: &Curve) -> Option<Why> {
-    let m = curve.at.memory?;
+    let Some(m) = curve.at.memory else { return stream_memory(computed) };
     let (inputs, gpu) = (&computed.inputs, computed.gpu.as_ref()?);
     let running = curve.at.served.map_or(1.0, |s| s.running);
     let tokens = inputs.prompt_tokens + 0.5 * inputs.output_tokens;
@@ -199,6 +199,34 @@ fn memory(computed: &Computed, model: &ModelSpec, curve: &Curve) -> Option<Why> 
         source:
             "Embedding and head stay in 16 bit in quantised checkpoints; data-parallel copies are counted."
                 .to_owned(),
+    })
+}
+
+/// Bytes of the weights of one stream, and of the KV of its longest context.
+#[must_use]
+pub fn stream_bytes(computed: &Computed) -> Option<(f64, f64)> {
+    let (inputs, model) = (&computed.inputs, computed.model.as_ref()?);
+    let format = inputs.format(model);
+    let published = model.checkpoint_bytes.filter(|_| format == native(model));
+    let weights = published.unwrap_or(model.total_params * format.bytes_per_weight());
+    let tokens = inputs.prompt_tokens + inputs.output_tokens;
+    Some((weights, ModelFacts::from_spec(model).kv_bytes(tokens, Precision::Bf16)))
+}
+
+fn stream_memory(computed: &Computed) -> Option<Why> {
+    let (inputs, gpu) = (&computed.inputs, computed.gpu.as_ref()?);
+    let (weights, kv) = stream_bytes(computed)?;
+    let tokens = inputs.prompt_tokens + inputs.output_tokens;
+    Some(Why {
+        title: "Memory of one stream".to_owned(),
+        value: format!("{} of {}", gb(weights + kv), gb(f64::from(inputs.gpus) * gpu.memory_bytes)),
+        formula: vec![
+            format!("weights {}", gb(weights)),
+            format!("+ KV {} of {} tokens, in 16 bit", gb(kv), format::count(tokens)),
+        ],
+        inputs: Vec::new(),
+        source: "Bytes of the published file where they are known, else parameters × bytes of the format."
+            .to_owned(),
     })
 }
 
@@ -480,6 +508,17 @@ mod tests {
             let why = why(which, &computed).unwrap_or_default();
             assert!(!why.formula.is_empty(), "{which}");
             assert!(!why.source.is_empty(), "{which}");
+        }
+    }
+
+    #[test]
+    fn one_stream_has_its_sentence_its_memory_and_its_formulas() {
+        let mut state = ServingState::default();
+        state.inputs.engine = crate::serving::Engine::LlamaCpp;
+        let computed = state.computed(Catalog::shipped());
+        assert!(answer(&computed).contains("one stream"), "{}", answer(&computed));
+        for which in ["memory", "throughput", "ttft", "tpot", "price", "roofline"] {
+            assert!(why(which, &computed).is_some_and(|why| !why.formula.is_empty()), "{which}");
         }
     }
 
