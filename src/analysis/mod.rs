@@ -15,6 +15,7 @@ mod month;
 pub mod perf;
 pub mod results;
 mod sensitivity;
+pub mod serving_curve;
 mod situation;
 pub mod sizing;
 mod spread;

@@ -111,6 +111,12 @@ pub enum Action {
         /// Id of the use case.
         use_case: String,
     },
+    /// Read the `config.json` of a model, and show what it serves.
+    ReadConfig(PathBuf),
+    /// Hold the serving model against the tables of this folder; none asks for it.
+    Measure(Option<PathBuf>),
+    /// Ask where, and write predicted against published there, row by row.
+    SaveRows,
     /// What the keys do, and where to begin.
     Help,
     /// Name, version, licence.

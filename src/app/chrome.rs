@@ -342,7 +342,7 @@ impl App {
     pub(super) fn hovering_file_ui(&self, ctx: &Context, theme: &Theme) {
         let hovered = ctx.input(|input| {
             let first = input.raw.hovered_files.first()?;
-            Some(first.path.as_deref().map_or(Dropped::Scenario, Dropped::of))
+            Some(first.path.as_deref().map_or(Dropped::Scenario, |path| Dropped::of(path, self.session.page)))
         });
         let Some(hovered) = hovered else { return };
         let screen = ctx.content_rect();

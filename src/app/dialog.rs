@@ -276,12 +276,14 @@ fn path_ui(ui: &mut egui::Ui, theme: &Theme, purpose: &Purpose, text: &mut Strin
         response.request_focus();
     }
     let path = std::path::Path::new(text.trim());
-    let reading = !purpose.writes();
+    let (reading, chosen) = (!purpose.writes(), *purpose == Purpose::Measurements);
+    let there = if chosen { path.is_dir() } else { path.is_file() };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let lost = folder.is_some_and(|folder| !folder.is_dir());
-    let able = !text.trim().is_empty() && !path.is_dir() && if reading { path.is_file() } else { !lost };
+    let able = !text.trim().is_empty() && (chosen || !path.is_dir()) && if reading { there } else { !lost };
     let (hint, colour) = match (able, reading) {
         (false, _) if lost => ("There is no such folder", theme.warning),
+        (false, true) if chosen => ("There is no folder at this path", theme.text_weak),
         (false, true) => ("There is no file at this path", theme.text_weak),
         (false, false) => ("Write the name of a file", theme.text_weak),
         (true, false) if path.exists() => ("A file is there; it will be replaced", theme.warning),

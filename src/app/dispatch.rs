@@ -22,7 +22,7 @@ use super::widgets::Baseline;
 use super::{App, AppOptions};
 use crate::analysis::Severity;
 use crate::catalog::Catalog;
-use crate::io::{overlay, presets, scenario as file};
+use crate::io::{fidelity_rows, overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
 use crate::scenario::fitted::{Taken, apply};
@@ -92,14 +92,26 @@ pub(super) enum Dropped {
     Tokenizer,
     /// A text, to be counted.
     Text,
+    /// A model's `config.json`, to be served.
+    Config,
+    /// Measured tables, to hold the serving model against.
+    Measurements,
 }
 
 impl Dropped {
-    pub(super) fn of(path: &Path) -> Self {
+    /// - `page`: where it is dropped; on the page of trust a table is a measurement.
+    pub(super) fn of(path: &Path, page: Page) -> Self {
+        if path.is_dir() {
+            return if path.join("config.json").exists() { Self::Config } else { Self::Measurements };
+        }
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         if ends(&[".json"]) && name.contains("tokenizer") {
             Self::Tokenizer
+        } else if ends(&[".json"]) && name.contains("config") {
+            Self::Config
+        } else if ends(&[".csv"]) && page == Page::Trust {
+            Self::Measurements
         } else if ends(&[".csv", ".jsonl", ".json"]) {
             Self::Trace
         } else if ends(&[".txt", ".md"]) {
@@ -116,6 +128,8 @@ impl Dropped {
             Self::Trace => "Drop to fit a use case to the trace",
             Self::Tokenizer => "Drop to count with this tokenizer",
             Self::Text => "Drop to count the tokens of the text",
+            Self::Config => "Drop to see what the model serves",
+            Self::Measurements => "Drop to hold the serving model against the tables",
         }
     }
 }
@@ -183,6 +197,16 @@ impl App {
             Action::FitTrace { use_case, path: None } => self.ask_for(&Purpose::Trace(use_case), ""),
             Action::ApplyFit { use_case, taken } => self.apply_fit(&use_case, taken),
             Action::DropFit { use_case } => self.errands.forget_fit(&use_case),
+            Action::ReadConfig(path) => {
+                self.errands.read_config(path);
+                self.session.page = Page::Serving;
+            }
+            Action::Measure(Some(folder)) => {
+                self.errands.study(folder);
+                self.session.page = Page::Trust;
+            }
+            Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
+            Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
@@ -235,7 +259,9 @@ impl App {
     fn show(&mut self, draft: ScenarioDraft, origin: Origin, page: Page) {
         self.opened = baseline(&draft);
         self.document = Document::new(draft, origin, self.document.revision() + 1);
-        self.session = super::view::Session { page, ..Default::default() };
+        // What was looked at beside the document stays in hand.
+        let (serving, trust) = (self.session.serving.clone(), self.session.trust.clone());
+        self.session = super::view::Session { page, serving, trust, ..Default::default() };
         self.errands.forget();
         self.live.forget();
         self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
@@ -364,6 +390,8 @@ impl App {
                     Purpose::Save => self.save_to(ctx, path),
                     Purpose::Trace(use_case) => self.errands.fit(use_case, path),
                     Purpose::Plot { name, bytes, .. } => self.write_plot(&name, &path, &bytes),
+                    Purpose::Measurements => self.act(ctx, Action::Measure(Some(path))),
+                    Purpose::Rows => self.save_rows(&path),
                 }
             }
             Answer::Nothing => self.after_save = None,
@@ -374,9 +402,27 @@ impl App {
                     Purpose::Plot { name, extension, .. } => {
                         folder.join(plot_name(&self.document.draft.name, name, extension))
                     }
-                    Purpose::Open | Purpose::Trace(_) => folder.join(""),
+                    Purpose::Rows => folder.join("predicted-against-published.csv"),
+                    Purpose::Open | Purpose::Trace(_) | Purpose::Measurements => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
+            }
+        }
+    }
+
+    /// Writes predicted against published, row by row.
+    fn save_rows(&mut self, path: &Path) {
+        let Some(Ok(study)) = self.errands.answers().readings.study.as_ref().map(|read| &read.result) else {
+            self.notices.error("There are no rows to write yet", "Choose a folder of measured tables first.");
+            return;
+        };
+        let rows = study.compared.len();
+        let written = std::fs::File::create(path)
+            .and_then(|file| fidelity_rows::write(std::io::BufWriter::new(file), &study.compared));
+        match written {
+            Ok(()) => self.notices.note(format!("{rows} rows are written to {}", path.display())),
+            Err(error) => {
+                self.notices.error("Cannot write the rows", format!("{error}: {}", path.display()));
             }
         }
     }
@@ -410,7 +456,7 @@ impl App {
 
     /// Does with a dropped file what its name says.
     pub(super) fn dropped(&mut self, ctx: &Context, path: &Path) {
-        match Dropped::of(path) {
+        match Dropped::of(path, self.session.page) {
             Dropped::Scenario => self.act(ctx, Action::OpenPath(path.to_owned())),
             Dropped::Trace => {
                 let cases = &self.document.draft.workload.use_cases;
@@ -429,6 +475,11 @@ impl App {
                 self.notices.note("Texts are now counted with this tokenizer");
             }
             Dropped::Text => self.take_text(path),
+            Dropped::Config => self.act(ctx, Action::ReadConfig(path.to_owned())),
+            Dropped::Measurements => {
+                let folder = if path.is_dir() { Some(path) } else { path.parent() };
+                self.act(ctx, Action::Measure(folder.map(Path::to_owned)));
+            }
         }
     }
 
@@ -487,8 +538,14 @@ mod tests {
             ("tokenizer.json", Dropped::Tokenizer),
             ("prompt.txt", Dropped::Text),
             ("no-extension", Dropped::Scenario),
+            ("/b/config.json", Dropped::Config),
         ] {
-            assert_eq!(Dropped::of(Path::new(name)), expected, "{name}");
+            assert_eq!(Dropped::of(Path::new(name), Page::Overview), expected, "{name}");
         }
+        assert_eq!(Dropped::of(Path::new("a.csv"), Page::Trust), Dropped::Measurements);
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Dropped::of(folder.path(), Page::Overview), Dropped::Measurements);
+        std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+        assert_eq!(Dropped::of(folder.path(), Page::Overview), Dropped::Config);
     }
 }

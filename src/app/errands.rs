@@ -10,6 +10,7 @@ use crate::workload::fit::{self, TraceFit};
 
 use super::live::Where;
 use super::notice::Notices;
+use super::readings::Reader;
 use super::view::Errands;
 
 /// What comes back from counting: the tag and the lengths, or why not.
@@ -29,6 +30,7 @@ pub struct Fitted {
 pub struct ErrandRunner {
     counts: Lane<Counted>,
     fits: Lane<Fitted>,
+    reader: Reader,
     answers: Errands,
 }
 
@@ -36,11 +38,12 @@ impl ErrandRunner {
     /// `notify` is called when an answer is there.
     #[must_use]
     pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
+        let reader = Reader::new(place, notify.clone());
         let (counts, fits) = match place {
             Where::Threads => (Lane::new("tokens", notify.clone()), Lane::new("trace", notify)),
             Where::Inline => (Lane::inline(), Lane::inline()),
         };
-        Self { counts, fits, answers: Errands::default() }
+        Self { counts, fits, reader, answers: Errands::default() }
     }
 
     /// Counts the tokens of a text; a newer text replaces one that waits.
@@ -80,12 +83,23 @@ impl ErrandRunner {
     /// What is being done, for the status bar.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.fits.progress().map(|(_, progress)| progress)
+        self.fits.progress().map(|(_, progress)| progress).or_else(|| self.reader.progress())
     }
 
-    /// Stops reading a trace.
+    /// Reads the `config.json` of a model.
+    pub fn read_config(&self, path: PathBuf) {
+        self.reader.read_config(path);
+    }
+
+    /// Holds the serving model against the measurements of a folder.
+    pub fn study(&mut self, folder: PathBuf) {
+        self.reader.study(folder, &mut self.answers.readings);
+    }
+
+    /// Stops reading a trace or measurements.
     pub fn stop(&self) {
         self.fits.cancel();
+        self.reader.stop();
     }
 
     /// Forgets the trace of a use case.
@@ -127,6 +141,7 @@ impl ErrandRunner {
                 JobEvent::Partial(_) | JobEvent::Cancelled => {}
             }
         }
+        self.reader.poll(&mut self.answers.readings);
         self.answers.busy = self.counts.is_busy() || self.fits.is_busy();
         fitted
     }

@@ -29,6 +29,10 @@ pub enum Purpose {
         /// The extension of its kind.
         extension: &'static str,
     },
+    /// To hold the serving model against a folder of measurements.
+    Measurements,
+    /// To write predicted against published.
+    Rows,
 }
 
 impl Purpose {
@@ -40,13 +44,15 @@ impl Purpose {
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
             Self::Plot { .. } => "Save the plot",
+            Self::Measurements => "Choose a folder of measured tables",
+            Self::Rows => "Write predicted against published",
         }
     }
 
     /// Whether a file is written, and not read.
     #[must_use]
     pub const fn writes(&self) -> bool {
-        matches!(self, Self::Save | Self::Plot { .. })
+        matches!(self, Self::Save | Self::Plot { .. } | Self::Rows)
     }
 
     /// The extension that a file gets if it is given none.
@@ -54,7 +60,7 @@ impl Purpose {
     pub const fn extension(&self) -> &'static str {
         match self {
             Self::Open | Self::Save => "ron",
-            Self::Trace(_) => "csv",
+            Self::Trace(_) | Self::Measurements | Self::Rows => "csv",
             Self::Plot { extension, .. } => extension,
         }
     }
@@ -92,16 +98,25 @@ impl Files {
         if let Some(folder) = folder {
             dialog = dialog.set_directory(folder);
         }
-        let (saving, name) = (purpose.writes(), name.to_owned());
+        let (saving, folder) = (purpose.writes(), *purpose == Purpose::Measurements);
+        let name = name.to_owned();
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
             Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
             Purpose::Plot { extension, .. } => dialog.add_filter(extension.to_uppercase(), &[extension]),
+            Purpose::Rows => dialog.add_filter("Table", &["csv"]),
+            Purpose::Measurements => dialog,
         };
         self.asked = Some((purpose.clone(), Instant::now()));
         self.lane.submit(0, move |_| {
             let began = Instant::now();
-            let picked = if saving { dialog.set_file_name(name).save_file() } else { dialog.pick_file() };
+            let picked = if saving {
+                dialog.set_file_name(name).save_file()
+            } else if folder {
+                dialog.pick_folder()
+            } else {
+                dialog.pick_file()
+            };
             Ok(match picked {
                 Some(path) => Answer::Picked(path),
                 None if began.elapsed() < TOO_FAST => Answer::NoDialog,

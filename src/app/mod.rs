@@ -22,6 +22,7 @@ mod picture;
 mod places;
 pub mod plots;
 mod prefs;
+pub mod readings;
 mod recovery;
 mod status;
 pub mod theme;

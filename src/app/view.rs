@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use super::action::Action;
 use super::pages::Page;
+use super::pages::serving::state::ServingState;
+use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
+use super::readings::Readings;
 use super::theme::Theme;
 use super::widgets::Baseline;
 use crate::analysis::{BreakEven, Forecast, Outcome, PlanForecast, PlanOutcome, Sensitivity};
@@ -90,6 +93,8 @@ pub struct Errands {
     pub fits: BTreeMap<String, (PathBuf, TraceFit)>,
     /// Whether something is on its way.
     pub busy: bool,
+    /// Files that were read for a page.
+    pub readings: Readings,
 }
 
 /// What a page leaves behind for the window to do after the frame.
@@ -133,4 +138,8 @@ pub struct Session {
     pub texts: BTreeMap<String, String>,
     /// What is picked in tables and tabs that have no home of their own, by their name.
     pub picks: BTreeMap<String, String>,
+    /// What the page *Serving* looks at.
+    pub serving: ServingState,
+    /// What the page on trust looks at.
+    pub trust: TrustState,
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::analysis::fidelity::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare, predict_with};
 use crate::catalog::Catalog;
+use crate::io::fidelity_rows;
 use crate::io::measured::{Tables, read_folder};
 use crate::io::overlay;
 use crate::report::{Align, Table};
@@ -160,47 +161,5 @@ fn reasons(title: &str, rows: &[LeftOut]) -> String {
 
 fn write_rows(path: &std::path::Path, compared: &[Compared]) -> Result<(), CliError> {
     let file = std::fs::File::create(path)?;
-    let mut writer = csv::Writer::from_writer(std::io::BufWriter::new(file));
-    let fail = |error: csv::Error| CliError::Write(std::io::Error::other(error));
-    writer
-        .write_record([
-            "file",
-            "line",
-            "regime",
-            "engine",
-            "model",
-            "gpu",
-            "model_id",
-            "gpu_id",
-            "published_tok_s",
-            "predicted_tok_s",
-            "published_tpot_ms",
-            "predicted_tpot_ms",
-            "published_ttft_ms",
-            "predicted_ttft_ms",
-        ])
-        .map_err(fail)?;
-    let number = |x: Option<f64>, scale: f64| x.map_or_else(String::new, |x| format!("{}", x * scale));
-    for c in compared {
-        let (published, predicted) = (&c.row.published, &c.predicted.figures);
-        writer
-            .write_record([
-                c.row.file.clone(),
-                c.row.line.to_string(),
-                c.row.load.regime().to_owned(),
-                c.predicted.engine.label().to_owned(),
-                c.row.model.clone(),
-                c.row.gpu.clone(),
-                c.predicted.model.clone(),
-                c.predicted.gpu.clone(),
-                number(published.tokens_per_sec, 1.0),
-                number(predicted.tokens_per_sec, 1.0),
-                number(published.tpot_secs, 1e3),
-                number(predicted.tpot_secs, 1e3),
-                number(published.ttft_secs, 1e3),
-                number(predicted.ttft_secs, 1e3),
-            ])
-            .map_err(fail)?;
-    }
-    Ok(writer.flush()?)
+    Ok(fidelity_rows::write(std::io::BufWriter::new(file), compared)?)
 }

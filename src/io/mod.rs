@@ -3,6 +3,7 @@
 //! Knows how things are written down and the disk; what they mean is decided in the layers below. Start with
 //! [`scenario`], the product's own file.
 
+pub mod fidelity_rows;
 pub mod hf_config;
 pub mod json;
 pub mod measured;

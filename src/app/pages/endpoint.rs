@@ -134,7 +134,7 @@ fn price_picker_ui(ui: &mut Ui, price: &mut String, session: &mut Session, catal
 }
 
 /// A choice among many, with a search field; returns the id that was picked.
-fn picker_ui<'c>(
+pub(super) fn picker_ui<'c>(
     ui: &mut Ui,
     label: &str,
     shown: &str,
@@ -155,6 +155,10 @@ fn picker_ui<'c>(
             let search = session.texts.entry(format!("search {label}")).or_default();
             let field = ui.add(TextEdit::singleline(search).hint_text("Search").desired_width(f32::INFINITY));
             ui.ctx().accesskit_node_builder(field.id, |node| node.set_label(format!("Search {label}")));
+            // What one opens the list for is to type.
+            if ui.memory(|memory| memory.focused().is_none()) {
+                field.request_focus();
+            }
             let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
             let hits: Vec<(&str, String)> = options
                 .filter(|(id, name)| {

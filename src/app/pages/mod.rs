@@ -12,8 +12,10 @@ pub mod overview;
 pub mod plans;
 pub mod router;
 pub mod sensitivity;
+pub mod serving;
 pub mod settings;
 mod trace;
+pub mod trust;
 pub mod words;
 pub mod workload;
 
@@ -40,6 +42,10 @@ pub enum Page {
     Workload,
     /// The alternatives.
     Plans,
+    /// What a model on GPUs serves.
+    Serving,
+    /// How far predictions are from measurements.
+    Trust,
     /// Models, GPUs and prices.
     Catalogue,
     /// Worked examples and files.
@@ -49,18 +55,20 @@ pub enum Page {
 /// What one wants, and the pages for it.
 pub const NAVIGATION: [(&str, &[Page]); 3] = [
     ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
-    ("Model", &[Page::Workload, Page::Plans, Page::Catalogue]),
+    ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Trust, Page::Catalogue]),
     ("Exchange", &[Page::Examples]),
 ];
 
 impl Page {
     /// Every page, in the order of the navigation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Overview,
         Self::BreakEven,
         Self::Sensitivity,
         Self::Workload,
         Self::Plans,
+        Self::Serving,
+        Self::Trust,
         Self::Catalogue,
         Self::Examples,
     ];
@@ -74,6 +82,8 @@ impl Page {
             Self::Sensitivity => "Sensitivity",
             Self::Workload => "Workload",
             Self::Plans => "Plans",
+            Self::Serving => "Serving",
+            Self::Trust => "How far to trust this",
             Self::Catalogue => "Catalogue",
             Self::Examples => "Examples and files",
         }
@@ -88,6 +98,8 @@ impl Page {
             Self::Sensitivity => "Which inputs decide the answer",
             Self::Workload => "What is asked of the models, and how much of it",
             Self::Plans => "The alternatives: buy, build, or mix",
+            Self::Serving => "What a model on GPUs serves: memory, throughput, latency and price",
+            Self::Trust => "Predicted against published: the errors of the serving model, worst first",
             Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
             Self::Examples => "Worked examples, recent files, open and save",
         }
@@ -96,7 +108,7 @@ impl Page {
     /// Whether it has inputs of its own to show at the right.
     #[must_use]
     pub const fn has_inspector(self) -> bool {
-        matches!(self, Self::Overview | Self::BreakEven | Self::Sensitivity)
+        matches!(self, Self::Overview | Self::BreakEven | Self::Sensitivity | Self::Serving)
     }
 }
 
@@ -122,6 +134,8 @@ pub fn ui(
         Page::Sensitivity => sensitivity::ui(ui, draft, session, view, out),
         Page::Workload => workload::ui(ui, draft, session, view, out),
         Page::Plans => plans::ui(ui, draft, session, view, out),
+        Page::Serving => serving::ui(ui, draft, session, view, out),
+        Page::Trust => trust::ui(ui, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),
         Page::Examples => examples::ui(ui, view, out),
     }
@@ -137,7 +151,10 @@ pub fn inspector_ui(
     draft: &mut ScenarioDraft,
     session: &mut Session,
     view: &View<'_>,
-    _out: &mut Outbox,
+    out: &mut Outbox,
 ) {
-    inspector::ui(ui, draft, session, view);
+    match session.page {
+        Page::Serving => serving::inspector_ui(ui, draft, session, view, out),
+        _ => inspector::ui(ui, draft, session, view),
+    }
 }

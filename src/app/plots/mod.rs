@@ -5,11 +5,15 @@
 
 pub mod axis;
 pub mod cdf;
+pub mod concurrency;
 pub mod cursor;
 pub mod data;
 pub mod drivers;
 pub mod histogram;
+pub mod memory;
 pub mod months;
 pub mod paint;
+pub mod roofline;
+pub mod scatter;
 pub mod tornado;
 pub mod volume;

@@ -1,7 +1,8 @@
 //! Numbers that answer: large, with unit and interval, and a way to their formula.
 
-use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
+use eframe::egui::{Align, Button, Label, Layout, Response, RichText, Ui, vec2};
 
+use super::number::name;
 use crate::app::theme::{Theme, display, figure_text, section_text, space};
 
 /// Where a number comes from: what is shown when it is clicked.
@@ -17,6 +18,34 @@ pub struct Why {
     pub inputs: Vec<(String, String)>,
     /// Where the facts and the formula come from.
     pub source: String,
+}
+
+/// A figure: a caption, the number, and what qualifies it.
+#[derive(Debug, Clone, Default)]
+pub struct Figure<'a> {
+    /// What it is.
+    pub caption: &'a str,
+    /// The number with its unit.
+    pub value: String,
+    /// The interval, or another qualification; may be empty.
+    pub interval: String,
+}
+
+/// Draws a figure; a click asks why.
+pub fn figure_ui(ui: &mut Ui, figure: &Figure<'_>) -> Response {
+    let theme = Theme::of(ui.ctx());
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.label(RichText::new(figure.caption).small().color(theme.text_weak));
+        let value = figure_text(&figure.value).size(17.0).color(theme.text_strong);
+        let response = ui.add(Button::new(value).frame(false)).on_hover_text("Click: why?");
+        name(ui, &response, &format!("Why {}", figure.caption));
+        if !figure.interval.is_empty() {
+            ui.label(RichText::new(&figure.interval).small().color(theme.text_weak));
+        }
+        response
+    })
+    .inner
 }
 
 /// A row of figures, each a value above its caption; wraps where the room ends.

@@ -16,7 +16,7 @@ mod section;
 mod week;
 
 pub use choice::{choice, text_field, toggle};
-pub use figure::{Why, figures_ui, sentence, stale_badge, why_ui};
+pub use figure::{Figure, Why, figure_ui, figures_ui, sentence, stale_badge, why_ui};
 pub use form::{Baseline, Form};
 pub use growth::growth_ui;
 pub use length::length_ui;
