@@ -1,6 +1,6 @@
 //! Laws of the whole path: from a draft to a bill, a forecast, a crossing.
 
-use breakeven::analysis::{SensitivityRow, break_even, evaluate, forecast, sensitivity};
+use breakeven::analysis::{SensitivityRow, break_even, evaluate, forecast, forecast_until, sensitivity};
 use breakeven::cache::{CacheStack, HitRate, ResponseCache};
 use breakeven::catalog::Catalog;
 use breakeven::pricing::{CostItem, CustomPrice, PlanCosts};
@@ -256,6 +256,19 @@ fn a_stopped_forecast_is_the_whole_answer_of_fewer_draws() {
     let scenario = checked(&mixed());
     let stopped = forecast(&scenario, 5000, &mut |_| false);
     assert!(stopped.header.draws > 0 && stopped.header.draws < 5000);
+    assert_eq!(stopped, forecast(&scenario, stopped.header.draws, &mut |_| true));
+}
+
+#[test]
+fn a_stop_within_a_block_keeps_what_was_drawn() {
+    let scenario = checked(&mixed());
+    let looks = std::cell::Cell::new(0);
+    let stop = || {
+        looks.set(looks.get() + 1);
+        looks.get() > 3
+    };
+    let stopped = forecast_until(&scenario, 50_000, &stop, &mut |_| true);
+    assert!((256..4096).contains(&stopped.header.draws), "{}", stopped.header.draws);
     assert_eq!(stopped, forecast(&scenario, stopped.header.draws, &mut |_| true));
 }
 

@@ -23,7 +23,7 @@ mod standing;
 
 pub use breakeven::{break_even, break_even_bands};
 pub use evaluate::evaluate;
-pub use montecarlo::forecast;
+pub use montecarlo::{forecast, forecast_until};
 pub use sensitivity::sensitivity;
 
 pub use results::{

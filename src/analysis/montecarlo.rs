@@ -17,9 +17,8 @@ use super::spread::{band, probability, spread};
 /// Draws in the first block: a first band within a frame or two.
 const FIRST_BLOCK: u32 = 256;
 
-/// Draws that a block adds at most, or a quarter of what was drawn if that is more: a stop is honoured between blocks
-/// and who edits meanwhile waits for it, while each block is summed up as a whole.
-const STEP_MAX: u32 = 1024;
+/// Draws between two looks at whether to stop: 10 ms of one core or so.
+const LOOK: usize = 512;
 
 /// Rank correlations are computed from at most so many draws: their error is then about 0.016.
 const RANK_DRAWS: usize = 4096;
@@ -97,20 +96,33 @@ impl Drawn {
 
 /// Draws `trials` states of the world and costs every plan in each.
 ///
-/// `watch` sees a growing forecast after each block (256, 1,024, 2,048 ... draws) and returns false to stop; the
+/// `watch` sees a growing forecast after each block (256, 1,024, 4,096 ... draws) and returns false to stop; the
 /// answer then holds what was drawn.
 pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast) -> bool) -> Forecast {
+    forecast_until(scenario, trials, &|| false, watch)
+}
+
+/// [`forecast`], and `stop` is asked every few hundred draws within a block, too: after the first block the answer is
+/// then summed up from what was drawn.
+pub fn forecast_until(
+    scenario: &Scenario,
+    trials: u32,
+    stop: &dyn Fn() -> bool,
+    watch: &mut dyn FnMut(Forecast) -> bool,
+) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
     let mut drawn = Drawn::new(scenario);
     let mut block = FIRST_BLOCK;
     loop {
-        let to = block.min(trials);
-        drawn.extend(scenario, to as usize);
+        let to = block.min(trials) as usize;
+        while drawn.trials < to && !(drawn.trials >= FIRST_BLOCK as usize && stop()) {
+            drawn.extend(scenario, (drawn.trials + LOOK).min(to));
+        }
         let answer = summarise(scenario, &drawn);
-        if to >= trials || !watch(answer.clone()) {
+        if drawn.trials < to || to >= trials as usize || !watch(answer.clone()) {
             return answer;
         }
-        block = block.saturating_mul(4).min(block.saturating_add(STEP_MAX.max(block / 4)));
+        block = block.saturating_mul(4);
     }
 }
 

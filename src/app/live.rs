@@ -155,7 +155,7 @@ impl Live {
         self.forecasts.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
             ctl.progress(0, u64::from(trials), "draws");
-            Ok(analysis::forecast(&of, trials, &mut |partial| {
+            Ok(analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
                 ctl.progress(u64::from(partial.header.draws), u64::from(trials), "draws");
                 ctl.partial(partial);
                 !ctl.should_stop()

@@ -52,7 +52,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
 pub(super) fn drawn(scenario: &Scenario, trials: u32) -> (Forecast, bool) {
     let token = interrupt();
     let mut progress = Progress::new("forecast", trials);
-    let forecast = analysis::forecast(scenario, trials, &mut |partial| progress.go_on(partial.header.draws));
+    let stop = || token.is_cancelled();
+    let forecast = analysis::forecast_until(scenario, trials, &stop, &mut |partial| {
+        progress.go_on(partial.header.draws)
+    });
     drop(progress);
     let partial = forecast.header.draws < trials && token.is_cancelled();
     if partial {
