@@ -97,11 +97,11 @@ fn a_prediction_does_not_look_at_the_result() {
 const HEADER: &str = "engine,model,quant,gpu,n_gpus,test,phase,batch,depth,tok_s,weights_gb,note,source\n";
 
 fn table(text: &str) -> Tables {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("local.csv");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("a file");
     let mut tables = Tables::default();
-    read_table(&path, &mut tables).unwrap();
+    read_table(&path, &mut tables).expect("a table");
     tables
 }
 
