@@ -389,10 +389,11 @@ fn speed_ui(ui: &mut Ui, form: &Form<'_>, engine: &mut Option<Engine>, stated: &
     choice(ui, "Speed from", engine, &options);
     form.problems_of(ui, "engine");
     if let Some(engine) = engine {
-        let off = 100.0 * (Calibration::shipped().residual_p95() - 1.0);
+        let p95 = Calibration::shipped().residual_p95();
+        let (less, more) = (100.0 * (1.0 - 1.0 / p95), 100.0 * (p95 - 1.0));
         let text = format!(
-            "Calibrated to published runs of {} and others; on GPUs and models that the fit had not seen, 19 of 20 \
-             reach at most {off:.0} % more or less. The capacity correction beside carries that.",
+            "Calibrated to published runs of {} and others; on GPUs and models that the fit had not seen, nine of ten \
+             lie between {less:.0} % less and {more:.0} % more. The capacity correction beside carries that.",
             engine.label()
         );
         ui.add(Label::new(RichText::new(text).small().color(Theme::of(ui.ctx()).text_weak)).wrap());
