@@ -1,14 +1,14 @@
 //! A trace beside the use case: the fit over the data with its goodness, and what would change; applied only when
 //! one says so.
 
-use eframe::egui::{Button, Grid, Label, RichText, Ui};
+use eframe::egui::{Button, Grid, Label, RichText, Ui, vec2};
 
 use super::workload::FIELD;
 use crate::app::action::Action;
 use crate::app::plots::cdf::cdf_ui;
 use crate::app::theme::{self, Theme, space};
 use crate::app::view::{Outbox, Session, View};
-use crate::app::widgets::{columns, section, toggle};
+use crate::app::widgets::{choice, columns, section, toggle};
 use crate::scenario::fitted::{Taken, TakenLengths, apply};
 use crate::stats::Estimate;
 use crate::unit::format;
@@ -39,7 +39,10 @@ pub(super) fn fit_ui(
     let Some((path, fit)) = view.errands.fits.get(&use_case.id) else { return };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let arrivals = session.picks.get(ARRIVALS).is_none_or(|picked| picked == YES);
-    let taken = Taken { arrivals, start_hour: 0, lengths: TakenLengths::Chosen };
+    let picked = session.picks.get(LENGTHS).map_or("", String::as_str);
+    let mut lengths =
+        LENGTH_FORMS.iter().find(|(_, text)| *text == picked).map_or(TakenLengths::Chosen, |it| it.0);
+    let taken = Taken { arrivals, start_hour: 0, lengths };
     let mut after = use_case.clone();
     apply(fit, &mut after, taken);
     let in_use = after == *use_case;
@@ -59,6 +62,10 @@ pub(super) fn fit_ui(
         let mut whole = arrivals;
         let help = "Otherwise the trace gives the lengths alone";
         toggle(ui, "Requests per day, burstiness and week, too", &mut whole, help);
+        let forms: Vec<_> = LENGTH_FORMS.iter().map(|(form, text)| (*form, (*text).to_owned())).collect();
+        ui.allocate_ui(vec2(FIELD, 48.0), |ui| choice(ui, "Lengths", &mut lengths, &forms));
+        let text = LENGTH_FORMS.iter().find(|(form, _)| *form == lengths).map_or("", |it| it.1);
+        session.picks.insert(LENGTHS.to_owned(), text.to_owned());
         session.picks.insert(ARRIVALS.to_owned(), if whole { YES } else { "no" }.to_owned());
         ui.add_space(space::XS);
         ui.horizontal(|ui| {
@@ -74,6 +81,17 @@ pub(super) fn fit_ui(
         });
     });
 }
+
+/// Where [`Session::picks`] keeps how lengths are described.
+const LENGTHS: &str = "fit lengths";
+
+/// How lengths can be described.
+const LENGTH_FORMS: [(TakenLengths, &str); 4] = [
+    (TakenLengths::Chosen, "By the family that fits, else as observed"),
+    (TakenLengths::Empirical, "As observed"),
+    (TakenLengths::LogNormal, "Log-normal"),
+    (TakenLengths::Gamma, "Gamma"),
+];
 
 /// Where [`Session::picks`] keeps whether arrivals are taken over.
 const ARRIVALS: &str = "fit arrivals";
