@@ -87,7 +87,7 @@ const LENGTHS: &str = "fit lengths";
 
 /// How lengths can be described.
 const LENGTH_FORMS: [(TakenLengths, &str); 4] = [
-    (TakenLengths::Chosen, "By the family that fits, else as observed"),
+    (TakenLengths::Chosen, "Best family, else observed"),
     (TakenLengths::Empirical, "As observed"),
     (TakenLengths::LogNormal, "Log-normal"),
     (TakenLengths::Gamma, "Gamma"),
