@@ -145,7 +145,15 @@ fn moved(value: &Estimate, before: f64, after: f64) -> Estimate {
     if value.family() == Family::Fixed || !after.is_finite() {
         return if after.is_finite() { Estimate::Fixed(after) } else { value.clone() };
     }
-    if before != 0.0 && after / before > 0.0 { value.scaled(after / before) } else { value.clone() }
+    // A slider that is held says its place anew in each frame, and the mean of what was scaled to it is that place but
+    // for a rounding error: without the bound the scenario would change in every frame and never be drawn.
+    const STILL: f64 = 1e-12;
+    let factor = after / before;
+    if before != 0.0 && factor > 0.0 && (factor - 1.0).abs() > STILL {
+        value.scaled(factor)
+    } else {
+        value.clone()
+    }
 }
 
 /// The interval in words and the curve; when open also the family and its parameters.
@@ -285,4 +293,20 @@ fn natural_range(points: &[(f64, f64)], marks: &[(&'static str, f64)]) -> (f64, 
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let room = 0.08 * (high - low);
     (low - room, high + room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_slider_leaves_a_spread_value_alone() {
+        let mut value = Estimate::Pert { low: 0.6, mode: 1.0, high: 1.8 };
+        for place in [9.9, 9.281_25, 6.375, 0.37, 1e-3] {
+            value = moved(&value, value.point(), place);
+            let held = moved(&value, value.point(), place);
+            assert_eq!(held, value, "{place}");
+            assert!((value.point() / place - 1.0).abs() < 1e-9);
+        }
+    }
 }
