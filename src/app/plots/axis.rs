@@ -2,8 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use egui_plot::{GridInput, GridMark};
+use eframe::egui::Vec2b;
+use egui_plot::{CoordinatesFormatter, Corner, GridInput, GridMark, Plot};
 
+use crate::app::theme::Theme;
 use crate::unit::format;
 
 /// Where the logarithm of money and tokens is cut off, so that zero has a place on the axis.
@@ -73,6 +75,24 @@ pub fn spread_apart(wanted: &[f64], gap: f64, bounds: (f64, f64)) -> Vec<f64> {
         ceiling = placed[index] - gap;
     }
     placed
+}
+
+/// A plot over logarithmic axes that stays as it is: no dragging, no zoom, bounds set by hand.
+pub(super) fn still_log_plot(title: &str, height: f32, theme: &Theme) -> Plot<'static> {
+    Plot::new(title)
+        .height(height)
+        .show_background(false)
+        .grid_color(theme.line)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .auto_bounds(Vec2b::FALSE)
+        .x_grid_spacer(log_marks)
+        .y_grid_spacer(log_marks)
+        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
+        .cursor_color(theme.line)
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use eframe::egui::{Align2, Color32, Rangef, RichText, TextStyle, Ui, Vec2b};
 use egui_plot::{
-    CoordinatesFormatter, Corner, HLine, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint,
-    PlotPoints, PlotUi, Points, Text, VLine,
+    HLine, HoverPosition, Line, LineStyle, MarkerShape, PlotPoint, PlotPoints, PlotUi, Points, Text, VLine,
 };
 
 use super::axis;
@@ -60,24 +59,11 @@ pub fn concurrency_plot_ui(ui: &mut Ui, how: &ConcurrencyPlot<'_>) -> Option<f64
             .label(RichText::new(if vertical { how.unit } else { "users at once" }).small())
     };
     let hover = |position: &HoverPosition<'_>| hover_text(how, position);
-    let response = Plot::new(how.title)
-        .height(how.height)
-        .show_background(false)
-        .grid_color(theme.line)
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .allow_double_click_reset(false)
-        .auto_bounds(Vec2b::FALSE)
-        .x_grid_spacer(axis::log_marks)
-        .y_grid_spacer(axis::log_marks)
+    let response = axis::still_log_plot(how.title, how.height, &theme)
         .custom_x_axes(vec![axes(false)])
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(44.0)
         .label_formatter(hover)
-        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
-        .cursor_color(theme.line)
         .link_cursor(eframe::egui::Id::unique("users at once"), Vec2b::new(true, false))
         .show(ui, |plot| {
             plot.set_plot_bounds_x(bounds.0.0..=bounds.0.1);

@@ -1,10 +1,7 @@
 //! The roofline, log-log: bandwidth, peaks, and where decode and prefill stand below them.
 
-use eframe::egui::{Align2, Rangef, RichText, Role, TextStyle, Ui, Vec2b, WidgetInfo};
-use egui_plot::{
-    CoordinatesFormatter, Corner, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi,
-    Points, Text,
-};
+use eframe::egui::{Align2, Rangef, RichText, Role, TextStyle, Ui, WidgetInfo};
+use egui_plot::{HoverPosition, Line, LineStyle, PlotPoint, PlotPoints, PlotUi, Points, Text};
 
 use super::axis;
 use crate::analysis::serving_curve::{Operating, Roofline};
@@ -43,24 +40,11 @@ pub fn roofline_plot_ui(ui: &mut Ui, roofline: &Roofline, height: f32) {
             .tick_label_font(small.clone())
             .label(RichText::new(if vertical { "FLOP/s, all GPUs" } else { "FLOP per byte read" }).small())
     };
-    let response = Plot::new("roofline")
-        .height(height)
-        .show_background(false)
-        .grid_color(theme.line)
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .allow_double_click_reset(false)
-        .auto_bounds(Vec2b::FALSE)
-        .x_grid_spacer(axis::log_marks)
-        .y_grid_spacer(axis::log_marks)
+    let response = axis::still_log_plot("roofline", height, &theme)
         .custom_x_axes(vec![axes(false)])
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(44.0)
         .label_formatter(hover_text)
-        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
-        .cursor_color(theme.line)
         .show(ui, |plot| {
             plot.set_plot_bounds_x(x_bounds.0..=x_bounds.1);
             plot.set_plot_bounds_y(y_bounds.0..=y_bounds.1);
