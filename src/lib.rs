@@ -59,6 +59,7 @@ pub mod report;
 pub mod routing;
 pub mod scenario;
 pub mod serving;
+pub mod sim;
 pub mod stats;
 pub mod tokenizer;
 pub mod unit;

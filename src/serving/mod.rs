@@ -22,6 +22,7 @@ mod roofline;
 mod setup;
 mod speed;
 mod steady;
+mod steps;
 mod weeks;
 
 #[cfg(test)]

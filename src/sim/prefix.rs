@@ -1,0 +1,265 @@
+//! A replica's prefix cache: blocks of KV that stay after their sequence is gone, the least recently used first to go.
+//!
+//! A hit is a block at the start of a prompt that is there, with all blocks before it. *Hit ratio* is always prompt
+//! tokens found over prompt tokens sent, unless a name says otherwise.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+/// What a prompt shares with others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Prefix {
+    /// Nothing.
+    #[default]
+    None,
+    /// Identities of its blocks, as a trace gives them; what is answered is not known to come back.
+    Blocks(Arc<[u64]>),
+    /// A beginning that many share, and a conversation that goes on.
+    Session {
+        /// Identity of the shared beginning.
+        root: u64,
+        /// Its tokens.
+        root_tokens: u32,
+        /// Identity of the conversation, whose answers are sent again; `None` if it ends here.
+        session: Option<u64>,
+    },
+}
+
+/// Odd, its bits well mixed (the golden ratio): spreads block numbers over identities.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Prefix {
+    /// Leading blocks of `tokens` tokens that have an identity.
+    fn known(&self, tokens: u64, block_tokens: u64) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Blocks(ids) => (ids.len() as u64).min(tokens / block_tokens),
+            Self::Session { root_tokens, session, .. } => {
+                let tokens = if session.is_some() { tokens } else { tokens.min(u64::from(*root_tokens)) };
+                tokens / block_tokens
+            }
+        }
+    }
+
+    fn id(&self, block: u64, block_tokens: u64) -> u64 {
+        match self {
+            Self::None => block,
+            Self::Blocks(ids) => ids[block as usize],
+            Self::Session { root, root_tokens, session } => {
+                let shared = (block + 1) * block_tokens <= u64::from(*root_tokens);
+                let of = if shared { *root } else { session.unwrap_or(*root) };
+                mixed(of ^ block.wrapping_mul(SPREAD))
+            }
+        }
+    }
+}
+
+fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    z ^ (z >> 32)
+}
+
+/// No entry.
+const END: u32 = u32::MAX;
+
+#[derive(Clone, Debug)]
+struct Entry {
+    id: u64,
+    /// Sequences that use it; idle at 0.
+    users: u32,
+    before: u32,
+    after: u32,
+}
+
+/// Blocks by identity; idle ones in a list, the least recently used first.
+#[derive(Clone, Debug)]
+pub struct PrefixCache {
+    by_id: FxHashMap<u64, u32>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    first: u32,
+    last: u32,
+    idle: u64,
+}
+
+impl Default for PrefixCache {
+    fn default() -> Self {
+        Self {
+            by_id: FxHashMap::default(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            first: END,
+            last: END,
+            idle: 0,
+        }
+    }
+}
+
+impl PrefixCache {
+    /// Blocks that are there.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.by_id.len() as u64
+    }
+
+    /// Blocks that no sequence uses.
+    #[must_use]
+    pub fn idle(&self) -> u64 {
+        self.idle
+    }
+
+    /// Leading blocks of a prompt of `tokens` tokens that are there.
+    #[must_use]
+    pub fn hits(&self, prefix: &Prefix, tokens: u64, block_tokens: u64) -> u64 {
+        let known = prefix.known(tokens, block_tokens);
+        (0..known).take_while(|block| self.by_id.contains_key(&prefix.id(*block, block_tokens))).count() as u64
+    }
+
+    /// Of the first `blocks` blocks, which are all there, those that no sequence uses.
+    pub(super) fn idle_of(&self, prefix: &Prefix, blocks: u64, block_tokens: u64) -> u64 {
+        let idle = |block| {
+            self.by_id
+                .get(&prefix.id(block, block_tokens))
+                .is_some_and(|at| self.entries[*at as usize].users == 0)
+        };
+        (0..blocks).filter(|block| idle(*block)).count() as u64
+    }
+
+    /// A sequence uses the first `blocks` blocks, which are all there.
+    pub fn hold(&mut self, prefix: &Prefix, blocks: u64, block_tokens: u64) {
+        for block in 0..blocks {
+            if let Some(&at) = self.by_id.get(&prefix.id(block, block_tokens)) {
+                self.hold_entry(at);
+            }
+        }
+    }
+
+    fn hold_entry(&mut self, at: u32) {
+        if self.entries[at as usize].users == 0 {
+            self.unlink(at);
+        }
+        self.entries[at as usize].users += 1;
+    }
+
+    /// Blocks from number `from` on, computed by a sequence with `tokens` tokens of KV, are there from now on and used
+    /// by it. Returns how many blocks it uses now in all, and how many of these are new here.
+    pub fn insert(&mut self, prefix: &Prefix, from: u64, tokens: u64, block_tokens: u64) -> (u64, u64) {
+        let known = prefix.known(tokens, block_tokens);
+        let mut new = 0;
+        for block in from..known {
+            let id = prefix.id(block, block_tokens);
+            if let Some(&at) = self.by_id.get(&id) {
+                self.hold_entry(at);
+                continue;
+            }
+            new += 1;
+            let entry = Entry { id, users: 1, before: END, after: END };
+            let at = if let Some(at) = self.free.pop() {
+                self.entries[at as usize] = entry;
+                at
+            } else {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            };
+            self.by_id.insert(id, at);
+        }
+        (known.max(from), new)
+    }
+
+    /// A sequence no longer uses the first `blocks` blocks; the last of them will be the first to go.
+    pub fn release(&mut self, prefix: &Prefix, blocks: u64, block_tokens: u64) {
+        for block in (0..blocks).rev() {
+            let Some(&at) = self.by_id.get(&prefix.id(block, block_tokens)) else { continue };
+            self.entries[at as usize].users -= 1;
+            if self.entries[at as usize].users == 0 {
+                self.link_last(at);
+            }
+        }
+    }
+
+    /// Lets go of up to `blocks` idle blocks; returns how many went.
+    pub fn evict(&mut self, blocks: u64) -> u64 {
+        let mut gone = 0;
+        while gone < blocks && self.first != END {
+            let at = self.first;
+            self.unlink(at);
+            self.by_id.remove(&self.entries[at as usize].id);
+            self.free.push(at);
+            gone += 1;
+        }
+        gone
+    }
+
+    fn link_last(&mut self, at: u32) {
+        self.entries[at as usize].before = self.last;
+        self.entries[at as usize].after = END;
+        match self.last {
+            END => self.first = at,
+            last => self.entries[last as usize].after = at,
+        }
+        self.last = at;
+        self.idle += 1;
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Entry { before, after, .. } = self.entries[at as usize];
+        match before {
+            END => self.first = after,
+            before => self.entries[before as usize].after = after,
+        }
+        match after {
+            END => self.last = before,
+            after => self.entries[after as usize].before = before,
+        }
+        self.idle -= 1;
+    }
+}
+
+/// Replays requests through a cache of `capacity` blocks, least recently used first to go, without any time in them.
+///
+/// What a trace's identities are worth at a size of the cache, all requests at one replica and none running.
+#[derive(Clone, Debug)]
+pub struct BlockReplay {
+    cache: PrefixCache,
+    capacity: u64,
+    block_tokens: u32,
+    /// Blocks asked for.
+    pub asked: u64,
+    /// Blocks found at the start of their prompt.
+    pub found: u64,
+}
+
+impl BlockReplay {
+    /// An empty cache; `None` is unbounded.
+    #[must_use]
+    pub fn new(capacity: Option<u64>, block_tokens: u32) -> Self {
+        Self {
+            cache: PrefixCache::default(),
+            capacity: capacity.unwrap_or(u64::MAX),
+            block_tokens,
+            asked: 0,
+            found: 0,
+        }
+    }
+
+    /// One request with `tokens` tokens; returns the blocks found.
+    pub fn request(&mut self, prefix: &Prefix, tokens: u64) -> u64 {
+        let size = u64::from(self.block_tokens);
+        let hits = self.cache.hits(prefix, tokens, size);
+        self.cache.hold(prefix, hits, size);
+        let (held, _) = self.cache.insert(prefix, hits, tokens, size);
+        self.cache.release(prefix, held, size);
+        let over = self.cache.blocks().saturating_sub(self.capacity);
+        self.cache.evict(over);
+        self.asked += prefix.known(tokens, size);
+        self.found += hits;
+        hits
+    }
+
+    /// Blocks found over blocks asked for; 0 before the first.
+    #[must_use]
+    pub fn hit_ratio(&self) -> f64 {
+        self.found as f64 / (self.asked as f64).max(1.0)
+    }
+}
