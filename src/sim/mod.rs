@@ -1,16 +1,39 @@
 //! Requests one by one: a discrete-event simulation of calls through caches, routers, APIs and replicas.
 //!
-//! Knows times, tokens and blocks; never a price. Start with [`Replica`].
+//! It shows what averages hide: queues, bursts, overflow, tails. It knows times, tokens and blocks, never a price. A
+//! [`SimSpec`] says what is simulated, [`Source`]s bring the requests ([`People`] from a use case), [`Simulation`] plays
+//! them and [`SimReport`] says what came of it. The heart is [`Replica`]: continuous batching whose decode steps are
+//! summed in closed form.
 
+mod answers;
+mod api;
+mod arrivals;
 mod blocks;
+mod draws;
+mod engine;
 mod pace;
+mod people;
+mod pool;
 mod prefix;
 mod replica;
+mod report;
 mod request;
-mod time;
+mod spec;
+mod tally;
+mod timeline;
 
+pub use crate::unit::SimTime;
+pub use answers::{AnswerCacheSpec, AnswerHits, Eviction};
+pub use api::{ApiSpec, Failure};
+pub use arrivals::{Crowd, Renewal};
+pub use engine::{Over, Simulation, Watcher};
 pub use pace::{Pace, StepConstants};
+pub use people::{People, PeopleOptions};
+pub use pool::{AutoScaling, Balance, PoolSpec, PrefillPool, ReplicaScaling, SpotInterruptions};
 pub use prefix::{BlockReplay, Prefix, PrefixCache};
 pub use replica::{BLOCK_TOKENS, Done, Job, Refused, Replica, ReplicaCounts, ReplicaLimits, ReplicaState, Role};
+pub use report::{PoolReport, SimReport};
 pub use request::{Request, Source};
-pub use time::SimTime;
+pub use spec::{EndpointKind, EndpointSpec, OverflowWhen, Route, SimError, SimSpec, StreamSpec};
+pub use tally::{Bin, EndpointUse, Lost, PoolSample, StreamTally, Times};
+pub use timeline::TimelineReport;

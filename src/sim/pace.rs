@@ -6,7 +6,7 @@
 
 use crate::serving::Perf;
 
-use super::time::NS_PER_SEC;
+use crate::unit::NS_PER_SEC;
 
 /// A step without prompts at one batch.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,7 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::blocks::Blocks;
 use super::pace::Pace;
 use super::prefix::{Prefix, PrefixCache};
-use super::time::{NS_PER_SEC, SimTime};
+use crate::unit::{NS_PER_SEC, SimTime};
 
 /// What a replica may do.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! What comes in, and where it comes from.
 
 use super::prefix::Prefix;
-use super::time::SimTime;
+use crate::unit::SimTime;
 
 /// A request: one call to a model, before caches and routing.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,11 +9,14 @@ pub mod spelling;
 
 mod fraction;
 mod quantity;
+mod time;
 
 pub use fraction::{Fraction, NotAFraction};
 pub use quantity::{
-    Bytes, BytesPerSec, Flops, FlopsPerSec, Secs, SimTime, Tokens, TokensPerSec, Usd, UsdPerHour, UsdPerMtok,
+    Bytes, BytesPerSec, Flops, FlopsPerSec, Secs, Tokens, TokensPerSec, Usd, UsdPerHour, UsdPerMtok,
 };
+
+pub use time::{NS_PER_SEC, SimTime};
 
 /// Days in a planning month: a year of 365.25 days divided by twelve.
 pub const DAYS_PER_MONTH: f64 = 365.25 / 12.0;

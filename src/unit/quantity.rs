@@ -141,27 +141,8 @@ quantity! {
     FlopsPerSec
 }
 quantity! {
-    /// A duration of a model, in seconds. Simulation time is [`SimTime`].
+    /// A duration of a model, in seconds. Simulation time is [`super::SimTime`].
     Secs
-}
-
-/// Simulation time: whole nanoseconds since the start, so that equal instants are equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct SimTime(pub u64);
-
-impl SimTime {
-    /// The instant `secs` after the start, rounded up to a whole nanosecond.
-    ///
-    /// Negative and NaN durations give the start itself.
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, and negative values are meant to become zero"
-    )]
-    pub fn from_secs(secs: Secs) -> Self {
-        Self((secs.0 * 1e9).ceil() as u64)
-    }
 }
 
 macro_rules! product {
@@ -224,10 +205,4 @@ mod tests {
         assert_eq!(Bytes(140e9) / BytesPerSec(2e12), Secs(0.07));
     }
 
-    #[test]
-    fn simulation_time_rounds_up_and_never_goes_below_the_start() {
-        assert_eq!(SimTime::from_secs(Secs(1.5e-9)), SimTime(2));
-        assert_eq!(SimTime::from_secs(Secs(-3.0)), SimTime(0));
-        assert_eq!(SimTime::from_secs(Secs(f64::NAN)), SimTime(0));
-    }
 }

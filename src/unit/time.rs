@@ -1,8 +1,6 @@
-//! The clock of the simulator: whole nanoseconds.
+//! Simulation time: whole nanoseconds.
 
 use std::ops::{Add, AddAssign, Sub};
-
-use serde::Serialize;
 
 /// Nanoseconds of a second.
 pub const NS_PER_SEC: f64 = 1e9;
@@ -10,12 +8,12 @@ pub const NS_PER_SEC: f64 = 1e9;
 /// A moment, in whole nanoseconds since the start of a simulation, or a span between two; up to 584 years.
 ///
 /// ```
-/// use breakeven::sim::SimTime;
+/// use breakeven::unit::SimTime;
 ///
 /// assert_eq!(SimTime::from_secs(1.5) + SimTime(1), SimTime(1_500_000_001));
 /// assert_eq!(SimTime::from_secs(f64::NAN), SimTime(0));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SimTime(pub u64);
 
 impl SimTime {
