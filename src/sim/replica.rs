@@ -319,7 +319,8 @@ impl Replica {
         });
         self.waiting.push_back(at);
         match self.run {
-            None => self.schedule(now),
+            // Not at once: who comes at the same moment takes part in the step.
+            None => self.run = Some(Run { start: now, end: now, steps: 0, mixed: false }),
             Some(run) if !run.mixed && self.waiting.len() == 1 => self.cut_short(run, now),
             Some(_) => {}
         }
@@ -402,7 +403,8 @@ impl Replica {
         if steps >= run.steps {
             return;
         }
-        let grown = self.blocks.needed(self.step, steps);
+        // What the answers take until then and in the step itself comes first.
+        let grown = self.blocks.needed(self.step, steps + 1);
         if self.blocks_to_start(front).0 > self.available().saturating_sub(grown) {
             return;
         }
@@ -534,7 +536,8 @@ impl Replica {
                 return;
             }
             let (needed, hits) = self.blocks_to_start(at);
-            if needed > self.available() {
+            // Answers that go on take their blocks first.
+            if needed + self.blocks.needed(self.step, 1) > self.available() {
                 return;
             }
             self.waiting.pop_front();

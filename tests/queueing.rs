@@ -1,0 +1,343 @@
+//! The simulator against queues whose law is known, and against a simulator that plays every step.
+
+use breakeven::sim::{
+    Balance, Done, EndpointKind, EndpointSpec, Job, Pace, PoolSpec, Prefix, Replica, ReplicaLimits,
+    ReplicaScaling, Request, Role, Route, SimReport, SimSpec, SimTime, Simulation, StepConstants, StreamSpec,
+};
+use breakeven::stats::Stream;
+use proptest::prelude::*;
+
+/// One step, in seconds: small against a service, so that a slot of a step is no matter.
+const STEP: f64 = 1e-3;
+/// Mean answer, in steps.
+const MEAN: f64 = 500.0;
+
+fn limits(sequences: u32) -> ReplicaLimits {
+    ReplicaLimits {
+        sequences_max: sequences,
+        step_tokens_max: 1 << 30,
+        kv_blocks: 1 << 40,
+        block_tokens: 16,
+        context_max: 1 << 40,
+        waiting_max: usize::MAX,
+        swap_tokens_per_sec: None,
+    }
+}
+
+fn pool(limits: ReplicaLimits, constants: StepConstants, replicas: u32, balance: Balance) -> PoolSpec {
+    PoolSpec {
+        pace: Pace::stated(constants, limits.sequences_max),
+        limits,
+        prefix_cache: false,
+        balance,
+        scaling: ReplicaScaling::Fixed(replicas),
+        spot: None,
+        front_secs: 0.0,
+        prefill: None,
+    }
+}
+
+fn system(pool: PoolSpec, warmup: SimTime) -> SimSpec {
+    SimSpec {
+        endpoints: vec![EndpointSpec {
+            name: "gpu".into(),
+            token_factor: 1.0,
+            kind: EndpointKind::Own(Box::new(pool)),
+        }],
+        streams: vec![StreamSpec {
+            name: "all".into(),
+            route: Route::Single(0),
+            cacheable: false,
+            retries_max: 0,
+            backoff_secs: 1.0,
+            expected_output: 1.0,
+            ttft_slo_secs: 1e9,
+            tpot_slo_secs: 1e9,
+        }],
+        exact: None,
+        semantic: None,
+        horizon: SimTime::NEVER,
+        warmup,
+        seed: 1,
+    }
+}
+
+/// Poisson arrivals, answers of a length drawn from `length(u)`.
+fn requests(
+    seed: u64,
+    n: u64,
+    per_sec: f64,
+    length: impl Fn(f64) -> f64 + Send + 'static,
+) -> impl Iterator<Item = Request> + Send {
+    let (gaps, lengths) = (Stream::new(seed, "gaps"), Stream::new(seed, "lengths"));
+    let mut at = 0.0;
+    (0..n).map(move |i| {
+        at -= gaps.uniform(i).ln() / per_sec;
+        let output = length(lengths.uniform(i)).round().max(1.0) as u32;
+        Request::plain(SimTime::from_secs(at), 0, 1, output)
+    })
+}
+
+fn run(spec: SimSpec, requests: impl Iterator<Item = Request> + Send) -> SimReport {
+    let mut simulation = Simulation::new(spec, vec![Box::new(requests)]).unwrap();
+    assert!(simulation.run(&mut |_| false));
+    simulation.report()
+}
+
+fn geometric(u: f64) -> f64 {
+    1.0 + (u.ln() / (-1.0 / MEAN).ln_1p()).floor()
+}
+
+/// Mean time in the queue over several seeds, with its standard error. A call that comes within a step waits for its
+/// end when the replica is at work; that is taken off.
+fn wait(servers: u32, load: f64, length: fn(f64) -> f64) -> (f64, f64) {
+    let per_sec = load * f64::from(servers) / (MEAN * STEP);
+    let means: Vec<f64> = (1..=12)
+        .map(|seed| {
+            let constants = StepConstants { step_secs: STEP, ..StepConstants::default() };
+            let spec = system(
+                pool(limits(servers), constants, 1, Balance::LeastLoaded),
+                SimTime::from_secs(200.0 * MEAN * STEP),
+            );
+            let report = run(spec, requests(seed, 120_000, per_sec, length));
+            report.streams[0].queue.mean_secs().unwrap()
+        })
+        .collect();
+    let n = means.len() as f64;
+    let mean = means.iter().sum::<f64>() / n;
+    let var = means.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (var / n).sqrt())
+}
+
+/// Within four standard errors and the step at whose end a call can start.
+fn agrees(what: &str, (found, error): (f64, f64), expected: f64) {
+    assert!(
+        found > expected - 4.0 * error && found < expected + 4.0 * error + STEP,
+        "{what}: {found} +- {error}, expected {expected}"
+    );
+    assert!(error < 0.1 * expected.max(10.0 * STEP), "{what}: too few to tell, {found} +- {error}");
+}
+
+#[test]
+fn one_server_waits_as_pollaczek_and_khinchine_say() {
+    // W = lambda E[S^2] / (2 (1 - rho)); for the exponential rho S / (1 - rho), for the constant half of it.
+    let service = MEAN * STEP;
+    for load in [0.3, 0.7, 0.9] {
+        let exponential = load * service / (1.0 - load);
+        agrees("M/M/1", wait(1, load, geometric), exponential);
+        agrees("M/D/1", wait(1, load, |_| MEAN), exponential / 2.0);
+    }
+    // Two lengths, 0.2 and 1.8 of the mean: E[S^2] = 1.64 of the mean's square.
+    let two = |u: f64| if u < 0.5 { 0.2 * MEAN } else { 1.8 * MEAN };
+    agrees("M/G/1", wait(1, 0.7, two), 1.64 * 0.7 * service / (2.0 * 0.3));
+}
+
+/// Probability that a call waits in M/M/c.
+fn erlang_c(servers: u32, load: f64) -> f64 {
+    let offered = load * f64::from(servers);
+    let mut blocked = 1.0;
+    for k in 1..=servers {
+        blocked = offered * blocked / (f64::from(k) + offered * blocked);
+    }
+    blocked / (1.0 - load * (1.0 - blocked))
+}
+
+#[test]
+fn several_servers_wait_as_erlang_says() {
+    for (servers, load) in [(2, 0.7), (8, 0.8), (32, 0.9)] {
+        let expected = erlang_c(servers, load) * MEAN * STEP / (f64::from(servers) * (1.0 - load));
+        agrees("M/M/c", wait(servers, load, geometric), expected);
+    }
+}
+
+#[test]
+fn what_is_inside_is_the_rate_times_the_time_inside() {
+    // Little's law over the whole run: the integral of the number inside is the sum of the times inside.
+    let constants = StepConstants { step_secs: STEP, ..StepConstants::default() };
+    let (n, per_sec) = (50_000, 12.0);
+    let spec = system(pool(limits(8), constants, 1, Balance::LeastLoaded), SimTime(0));
+    let report = run(spec, requests(5, n, per_sec, geometric));
+    let times = report.streams[0].e2e.mean_secs().unwrap() * n as f64;
+    let mut arrivals = 0.0;
+    let mut inside = 0.0;
+    // From arrivals and answers alone, in each stretch of the timeline.
+    let (mut came, mut left) = (0.0, 0.0);
+    for bin in &report.timeline.bins {
+        let before = came - left;
+        came += bin.arrived as f64;
+        left += bin.answered as f64;
+        inside += 0.5 * (before + came - left) * report.timeline.bin_secs;
+        arrivals += bin.arrived as f64;
+    }
+    assert_eq!((arrivals, came), (n as f64, left));
+    // Within a stretch, arrivals and answers are taken as evenly spread.
+    assert!((inside / times - 1.0).abs() < 0.03, "{inside} {times}");
+}
+
+/// The same scheduler, played step by step, with nothing clever: each sequence on its own.
+fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) -> (Vec<(u64, u64, u64)>, u64) {
+    struct Seq {
+        job: usize,
+        kv: u64,
+        target: u64,
+        answered: u64,
+        first: Option<u64>,
+    }
+    let block = u64::from(limits.block_tokens);
+    let of = |tokens: u64| tokens.div_ceil(block);
+    let (mut now, mut next, mut preempted) = (0_u64, 0, 0);
+    let mut waiting: std::collections::VecDeque<Seq> = Default::default();
+    // In order of admission; the last one may be in its prompt.
+    let mut running: Vec<Seq> = Vec::new();
+    let mut out = Vec::new();
+    let held = |running: &[Seq]| {
+        running.iter().map(|s| of(if s.kv < s.target { s.target } else { s.kv })).sum::<u64>()
+    };
+    loop {
+        if running.is_empty() && waiting.is_empty() {
+            if next == jobs.len() {
+                return (out, preempted);
+            }
+            now = now.max(jobs[next].arrival.0);
+        }
+        while next < jobs.len() && jobs[next].arrival.0 <= now {
+            let target = u64::from(jobs[next].prompt_tokens.max(1));
+            waiting.push_back(Seq { job: next, kv: 0, target, answered: 0, first: None });
+            next += 1;
+        }
+        let decodes = |s: &Seq| s.kv >= s.target;
+        let mut any_preempted = false;
+        loop {
+            let need: u64 =
+                running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
+            if running.iter().filter(|s| decodes(s)).count() == 0
+                || held(&running) + need <= limits.kv_blocks
+            {
+                break;
+            }
+            let mut last = running.pop().unwrap();
+            last.kv = 0;
+            last.target = u64::from(jobs[last.job].prompt_tokens.max(1)) + last.answered;
+            waiting.push_front(last);
+            any_preempted = true;
+            preempted += 1;
+        }
+        let decoding = running.iter().filter(|s| decodes(s)).count();
+        let need: u64 = running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
+        let kv: u64 = running.iter().filter(|s| decodes(s)).map(|s| s.kv).sum();
+        let mut left = u64::from(limits.step_tokens_max) - decoding as u64;
+        let mut chunks: Vec<(usize, u64)> = Vec::new();
+        for (at, s) in running.iter().enumerate().filter(|(_, s)| !decodes(s)) {
+            let chunk = (s.target - s.kv).min(left);
+            left -= chunk;
+            chunks.push((at, chunk));
+        }
+        while !any_preempted && left > 0 && running.len() < limits.sequences_max as usize {
+            let Some(front) = waiting.front() else { break };
+            if held(&running) + need + of(front.target) > limits.kv_blocks {
+                break;
+            }
+            let Some(seq) = waiting.pop_front() else { break };
+            let chunk = seq.target.min(left);
+            left -= chunk;
+            running.push(seq);
+            chunks.push((running.len() - 1, chunk));
+        }
+        if decoding == 0 && chunks.is_empty() {
+            continue;
+        }
+        let prompt: u64 = chunks.iter().map(|(_, chunk)| chunk).sum();
+        let mut secs = c.step_secs + decoding as f64 * c.per_sequence_secs + kv as f64 * c.per_kv_token_secs;
+        if prompt > 0 {
+            secs += c.prompt_step_secs + prompt as f64 * c.per_prompt_token_secs;
+        }
+        now += (secs * 1e9).round() as u64;
+        let prompts: Vec<usize> = chunks.iter().map(|(at, _)| *at).collect();
+        for (at, s) in running.iter_mut().enumerate() {
+            if !prompts.contains(&at) {
+                s.kv += 1;
+                s.answered += 1;
+            }
+        }
+        for (at, chunk) in chunks {
+            let s = &mut running[at];
+            s.kv += chunk;
+            if s.kv >= s.target {
+                s.answered += 1;
+                s.first.get_or_insert(now);
+            }
+        }
+        running.retain(|s| {
+            let over = s.answered >= u64::from(jobs[s.job].output_tokens);
+            if over {
+                out.push((jobs[s.job].id, s.first.unwrap(), now));
+            }
+            !over
+        });
+    }
+}
+
+fn replayed(limits: ReplicaLimits, constants: StepConstants, jobs: &[Job]) -> (Vec<(u64, u64, u64)>, u64) {
+    let pace = Pace::stated(constants, limits.sequences_max);
+    let mut replica = Replica::new(limits, pace, Role::Both, false);
+    let mut out = Vec::new();
+    let mut done = |d: Done| out.push((d.job.id, d.first_token.0, d.finished.0));
+    for job in jobs {
+        while replica.next_event().is_some_and(|end| end < job.arrival) {
+            replica.advance(&mut done);
+        }
+        replica.enqueue(job.clone(), job.arrival).unwrap();
+    }
+    while replica.next_event().is_some() {
+        replica.advance(&mut done);
+    }
+    let preemptions = replica.counts().preemptions;
+    (out, preemptions)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn steps_summed_in_closed_form_are_the_steps_played_one_by_one(
+        calls in prop::collection::vec((0_u64..40_000_000, 1_u32..90, 1_u32..60), 1..60),
+        sequences in 1_u32..12,
+        step_tokens in 12_u32..64,
+        blocks in 12_u64..80,
+        block_log in 0_u32..5,
+    ) {
+        let limits = ReplicaLimits {
+            sequences_max: sequences,
+            step_tokens_max: step_tokens,
+            kv_blocks: blocks.max(150_u64.div_ceil(1 << block_log)),
+            block_tokens: 1 << block_log,
+            ..limits(sequences)
+        };
+        // Whole nanoseconds, so that sums of steps and steps of sums are the same.
+        let constants = StepConstants {
+            step_secs: 900e-9,
+            prompt_step_secs: 300e-9,
+            per_prompt_token_secs: 17e-9,
+            per_sequence_secs: 11e-9,
+            per_kv_token_secs: 3e-9,
+        };
+        let mut at = 0;
+        let jobs: Vec<Job> = calls.iter().enumerate().map(|(id, (gap, prompt, output))| {
+            at += gap / 2_000;
+            Job {
+                id: id as u64,
+                arrival: SimTime(at),
+                prompt_tokens: *prompt,
+                output_tokens: *output,
+                prefix: Prefix::None,
+                first_token: None,
+            }
+        }).collect();
+        let (mut expected, preempted) = played_step_by_step(limits, constants, &jobs);
+        let (mut found, preemptions) = replayed(limits, constants, &jobs);
+        expected.sort_unstable();
+        found.sort_unstable();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(preemptions, preempted);
+    }
+}
