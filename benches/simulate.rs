@@ -38,11 +38,12 @@ fn pool(replicas: u32, sequences: u32) -> PoolSpec {
 
 fn spec(kind: EndpointKind) -> SimSpec {
     SimSpec {
-        endpoints: vec![EndpointSpec { name: "it".into(), token_factor: 1.0, kind }],
+        endpoints: vec![EndpointSpec { name: "it".into(), token_factor: 1.0, given_hit_share: 0.0, kind }],
         streams: vec![StreamSpec {
             name: "all".into(),
             route: Route::Single(0),
             cacheable: false,
+            failure_share: 0.0,
             retries_max: 0,
             backoff_secs: 1.0,
             expected_output: 500.0,

@@ -42,12 +42,14 @@ fn system(pool: PoolSpec, warmup: SimTime) -> SimSpec {
         endpoints: vec![EndpointSpec {
             name: "gpu".into(),
             token_factor: 1.0,
+given_hit_share: 0.0,
             kind: EndpointKind::Own(Box::new(pool)),
         }],
         streams: vec![StreamSpec {
             name: "all".into(),
             route: Route::Single(0),
             cacheable: false,
+            failure_share: 0.0,
             retries_max: 0,
             backoff_secs: 1.0,
             expected_output: 1.0,
@@ -330,6 +332,7 @@ proptest! {
                 prompt_tokens: *prompt,
                 output_tokens: *output,
                 prefix: Prefix::None,
+                given_tokens: 0,
                 first_token: None,
             }
         }).collect();

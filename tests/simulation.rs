@@ -61,6 +61,7 @@ fn replay(name: &str, gpu: &str, model: &str, tp: u32, seqs: u32, blocks: Option
             prompt_tokens: f(r, "input_toks") as u32,
             output_tokens: f(r, "output_toks") as u32,
             prefix: Prefix::None,
+            given_tokens: 0,
             first_token: None,
         })
         .collect();

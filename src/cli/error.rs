@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::analysis::traffic::TrafficError;
 use crate::io::measured::MeasuredError;
 use crate::io::overlay::OverlayError;
 use crate::io::presets::PresetError;
@@ -39,6 +40,10 @@ pub(super) enum CliError {
     Fit(#[from] FitError),
     #[error("no use case has the id \"{id}\"; the scenario has {}", known.join(", "))]
     NoUseCase { id: String, known: Vec<String> },
+    #[error("no plan has the id \"{id}\"; the scenario has {}", known.join(", "))]
+    NoPlan { id: String, known: Vec<String> },
+    #[error("Cannot simulate\n{0}")]
+    Traffic(#[from] TrafficError),
     #[error("Cannot predict\n{0}")]
     Perf(String),
     #[error("Cannot read the measurements\n{0}")]

@@ -19,6 +19,7 @@ mod perf;
 mod presets;
 mod progress;
 mod sensitivity;
+mod simulate;
 mod size;
 mod tokens;
 
@@ -85,6 +86,8 @@ enum Command {
     Calibrate(calibrate::Args),
     /// The best GPUs, formats and replicas for a scenario's workload.
     Size(size::Args),
+    /// What averages hide: plans under simulated traffic, request by request.
+    Simulate(Box<simulate::Args>),
     /// How far the serving model is from published measurements.
     Fidelity(fidelity::Args),
     /// Counts the tokens of a text.
@@ -150,6 +153,7 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Perf(args)) => perf::run(args, output),
         Some(Command::Calibrate(args)) => calibrate::run(args, output),
         Some(Command::Size(args)) => size::run(args, output),
+        Some(Command::Simulate(args)) => simulate::run(args, output),
         Some(Command::Fidelity(args)) => fidelity::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }

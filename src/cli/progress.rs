@@ -46,6 +46,7 @@ pub(super) fn interrupt() -> &'static CancelToken {
 pub(super) struct Progress {
     what: &'static str,
     total: u32,
+    things: &'static str,
     begun: Instant,
     drawn: Option<Instant>,
     shown: bool,
@@ -53,14 +54,19 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(what: &'static str, total: u32) -> Self {
-        Self { what, total, begun: Instant::now(), drawn: None, shown: io::stderr().is_terminal() }
+        Self::of(what, total, "draws")
+    }
+
+    /// A bar over `total` things of a name.
+    pub(super) fn of(what: &'static str, total: u32, things: &'static str) -> Self {
+        Self { what, total, things, begun: Instant::now(), drawn: None, shown: io::stderr().is_terminal() }
     }
 
     /// Draws the bar now and then; says whether to go on.
     pub(super) fn go_on(&mut self, done: u32) -> bool {
         if self.shown && self.drawn.is_none_or(|drawn| drawn.elapsed() >= EVERY) {
             self.drawn = Some(Instant::now());
-            let text = line(self.what, done, self.total, self.begun.elapsed().as_secs_f64());
+            let text = line(self.what, done, (self.total, self.things), self.begun.elapsed().as_secs_f64());
             // A bar that cannot be drawn is no reason to stop.
             let _ = write!(io::stderr().lock(), "\r\x1b[K{text}");
         }
@@ -77,7 +83,7 @@ impl Drop for Progress {
     }
 }
 
-fn line(what: &str, done: u32, total: u32, secs: f64) -> String {
+fn line(what: &str, done: u32, (total, things): (u32, &str), secs: f64) -> String {
     let share = f64::from(done) / f64::from(total.max(1));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=CELLS")]
     let full = (share.clamp(0.0, 1.0) * CELLS as f64) as usize;
@@ -90,7 +96,7 @@ fn line(what: &str, done: u32, total: u32, secs: f64) -> String {
     } else {
         String::new()
     };
-    format!("{what} [{bar}] {done_text} of {total_text} draws{pace}")
+    format!("{what} [{bar}] {done_text} of {total_text} {things}{pace}")
 }
 
 #[cfg(test)]
@@ -99,12 +105,12 @@ mod tests {
 
     #[test]
     fn the_bar_says_how_far_how_fast_and_how_long() {
-        let text = line("forecast", 4096, 8192, 2.0);
+        let text = line("forecast", 4096, (8192, "draws"), 2.0);
         assert_eq!(
             text,
             "forecast [############------------] 4,096 of 8,192 draws, 2.05 K/s, 2 s left, Ctrl-C stops"
         );
-        assert!(!line("forecast", 0, 0, 0.0).contains("NaN"));
-        assert!(line("forecast", 9000, 8192, 1.0).contains(&"#".repeat(CELLS)));
+        assert!(!line("forecast", 0, (0, "draws"), 0.0).contains("NaN"));
+        assert!(line("forecast", 9000, (8192, "draws"), 1.0).contains(&"#".repeat(CELLS)));
     }
 }

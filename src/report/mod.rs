@@ -5,8 +5,10 @@
 
 mod decision;
 mod table;
+mod traffic;
 mod verdict;
 
 pub use decision::{crossings, decision, drivers, findings, limits, plans};
 pub use table::{Align, Table};
+pub use traffic::{TrafficAnswer, effect_value, effects, sentences as traffic_sentences, traffic};
 pub use verdict::{Tone, Verdict, verdict};

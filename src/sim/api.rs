@@ -195,6 +195,11 @@ impl Api {
         }
     }
 
+    /// Time until an error is known.
+    pub fn time_to_error(&mut self) -> SimTime {
+        SimTime::from_secs(self.ttft.draw(&mut self.draws))
+    }
+
     fn within_limits(&mut self, tokens: f64, now: SimTime) -> bool {
         for (bucket, amount) in [(&mut self.tokens, tokens), (&mut self.calls, 1.0)] {
             if let Some(bucket) = bucket {

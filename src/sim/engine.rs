@@ -507,6 +507,11 @@ impl<'a> Simulation<'a> {
         };
         let factor = self.spec.endpoints[at].token_factor;
         let expected = self.spec.streams[stream].expected_output * factor;
+        if self.draws.happens(self.spec.streams[stream].failure_share) {
+            let known = self.now + api.time_to_error();
+            self.push(known, Event::Failed(place, Failure::Error));
+            return;
+        }
         let attempt = if factor == 1.0 {
             api.attempt(&flight.request, expected, self.now)
         } else {
@@ -518,12 +523,14 @@ impl<'a> Simulation<'a> {
         match attempt {
             Attempt::Failed { why, at } if at > self.now => self.push(at, Event::Failed(place, why)),
             Attempt::Failed { why, .. } => self.failed(place, why),
-            // Where nothing hangs on the answer, it need not wait in the queue of events.
-            Attempt::Answered { first, last, cached_tokens } if self.is_final(place) => {
-                self.answered(place, first, last, cached_tokens, 0);
-            }
             Attempt::Answered { first, last, cached_tokens } => {
-                self.push(last, Event::Answered(place, first, cached_tokens));
+                let cached = cached_tokens.max(self.given_tokens(at, &self.flights[place as usize].request));
+                // Where nothing hangs on the answer, it need not wait in the queue of events.
+                if self.is_final(place) {
+                    self.answered(place, first, last, cached, 0);
+                } else {
+                    self.push(last, Event::Answered(place, first, cached));
+                }
             }
         }
     }
@@ -546,6 +553,7 @@ impl<'a> Simulation<'a> {
             prompt_tokens: scaled(request.prompt_tokens, factor),
             output_tokens: scaled(request.output_tokens, factor),
             prefix: request.prefix.clone(),
+            given_tokens: self.given_tokens(at, request),
             first_token: brought,
         };
         let session = request.session;
@@ -557,6 +565,14 @@ impl<'a> Simulation<'a> {
         if let Err(refused) = taken {
             self.refused(place, refused);
         }
+    }
+
+    /// Prompt tokens that are found because a share is given, in the endpoint's own.
+    #[inline]
+    fn given_tokens(&self, at: usize, request: &Request) -> u32 {
+        let endpoint = &self.spec.endpoints[at];
+        let tokens = f64::from(request.prompt_tokens) * endpoint.token_factor * endpoint.given_hit_share;
+        tokens.round().clamp(0.0, f64::from(u32::MAX)) as u32
     }
 
     fn refused(&mut self, place: u32, refused: Refused) {

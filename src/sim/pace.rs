@@ -73,6 +73,8 @@ pub struct Pace {
     prompts: Prompts,
     /// Output tokens of a sequence and step; above 1 with speculative decoding.
     pub(super) yielded: f64,
+    /// By which all steps are longer; the table has it in it.
+    factor: f64,
 }
 
 /// A context that is far from a rounding error and within any window.
@@ -82,19 +84,8 @@ impl Pace {
     /// Of a prepared deployment, for up to `sequences_max` at once.
     #[must_use]
     pub fn of(perf: &Perf, sequences_max: u32) -> Self {
-        let decode = (0..=sequences_max)
-            .map(|batch| {
-                let batch = f64::from(batch);
-                if batch < 1.0 {
-                    return DecodeStep { fixed_ns: 0.0, per_token_ns: 0.0 };
-                }
-                let at = |context| perf.decode_secs(batch, context) * NS_PER_SEC;
-                let (short, long) = (at(PROBE_TOKENS), at(2.0 * PROBE_TOKENS));
-                let per_token_ns = (long - short).max(0.0) / (PROBE_TOKENS * batch);
-                DecodeStep { fixed_ns: short - per_token_ns * PROBE_TOKENS * batch, per_token_ns }
-            })
-            .collect();
-        Self { decode, prompts: Prompts::Model(Box::new(perf.clone())), yielded: perf.yielded() }
+        let decode = decode_table(sequences_max, 0.0, |batch, context| perf.decode_secs(batch, context));
+        Self { decode, prompts: Prompts::Model(Box::new(perf.clone())), yielded: perf.yielded(), factor: 1.0 }
     }
 
     /// From stated constants.
@@ -106,7 +97,32 @@ impl Pace {
                 per_token_ns: constants.per_kv_token_secs * NS_PER_SEC,
             })
             .collect();
-        Self { decode, prompts: Prompts::Stated(constants), yielded: 1.0 }
+        Self { decode, prompts: Prompts::Stated(constants), yielded: 1.0, factor: 1.0 }
+    }
+
+    /// Sampled from a model of steps: `decode_secs(batch, context)` and, for prompts, what one token of them adds.
+    #[must_use]
+    pub fn sampled(
+        sequences_max: u32,
+        yielded: f64,
+        per_prompt_token_secs: f64,
+        decode_secs: impl Fn(f64, f64) -> f64,
+    ) -> Self {
+        let prompts =
+            StepConstants { per_prompt_token_secs, step_secs: decode_secs(0.0, 0.0), ..StepConstants::default() };
+        let decode = decode_table(sequences_max, prompts.step_secs, decode_secs);
+        Self { decode, prompts: Prompts::Stated(prompts), yielded, factor: 1.0 }
+    }
+
+    /// The same with every step taking `factor` times as long; > 0.
+    #[must_use]
+    pub fn slowed(mut self, factor: f64) -> Self {
+        for step in &mut self.decode {
+            step.fixed_ns *= factor;
+            step.per_token_ns *= factor;
+        }
+        self.factor *= factor;
+        self
     }
 
     /// Most sequences at once that it is prepared for.
@@ -128,15 +144,36 @@ impl Pace {
         match &self.prompts {
             Prompts::Model(perf) => {
                 let context = if batch == 0 { 0.0 } else { kv / f64::from(batch) };
-                perf.mixed_secs(f64::from(batch), context, prompt_tokens, looked_back) * NS_PER_SEC
+                perf.mixed_secs(f64::from(batch), context, prompt_tokens, looked_back)
+                    * NS_PER_SEC
+                    * self.factor
             }
             Prompts::Stated(c) => {
                 let extra = c.prompt_step_secs + c.per_prompt_token_secs * prompt_tokens;
                 let decode = self.decode(batch);
-                decode.fixed_ns + decode.per_token_ns * kv + extra * NS_PER_SEC
+                decode.fixed_ns + decode.per_token_ns * kv + extra * NS_PER_SEC * self.factor
             }
         }
     }
+}
+
+/// The line through a short and a long context, for each batch; without sequences a step takes `empty_secs`.
+fn decode_table(
+    sequences_max: u32,
+    empty_secs: f64,
+    decode_secs: impl Fn(f64, f64) -> f64,
+) -> Vec<DecodeStep> {
+    let step = |batch: u32| {
+        let batch = f64::from(batch);
+        if batch < 1.0 {
+            return DecodeStep { fixed_ns: empty_secs * NS_PER_SEC, per_token_ns: 0.0 };
+        }
+        let at = |context| decode_secs(batch, context) * NS_PER_SEC;
+        let (short, long) = (at(PROBE_TOKENS), at(2.0 * PROBE_TOKENS));
+        let per_token_ns = (long - short).max(0.0) / (PROBE_TOKENS * batch);
+        DecodeStep { fixed_ns: short - per_token_ns * PROBE_TOKENS * batch, per_token_ns }
+    };
+    (0..=sequences_max).map(step).collect()
 }
 
 #[cfg(test)]

@@ -450,15 +450,8 @@ impl Pool {
 
     /// What all replicas have done.
     pub fn counts(&self) -> ReplicaCounts {
-        self.units.iter().map(|unit| unit.replica.counts()).fold(ReplicaCounts::default(), |sum, one| {
-            ReplicaCounts {
-                steps: sum.steps + one.steps,
-                prompt_steps: sum.prompt_steps + one.prompt_steps,
-                preemptions: sum.preemptions + one.preemptions,
-                prompt_tokens: sum.prompt_tokens + one.prompt_tokens,
-                cached_tokens: sum.cached_tokens + one.cached_tokens,
-                busy_ns: sum.busy_ns + one.busy_ns,
-            }
-        })
+        let mut sum = ReplicaCounts::default();
+        self.units.iter().for_each(|unit| sum.add(&unit.replica.counts()));
+        sum
     }
 }

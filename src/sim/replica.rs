@@ -65,6 +65,8 @@ pub struct Job {
     pub output_tokens: u32,
     /// What its prompt shares with others.
     pub prefix: Prefix,
+    /// Leading prompt tokens that count as computed whatever the cache holds: a share of hits that is given.
+    pub given_tokens: u32,
     /// The prompt's KV comes from a prefill replica; its first token was out then.
     pub first_token: Option<SimTime>,
 }
@@ -159,6 +161,18 @@ pub struct ReplicaCounts {
     pub cached_tokens: u64,
     /// Nanoseconds with work.
     pub busy_ns: u64,
+}
+
+impl ReplicaCounts {
+    /// Takes in the counts of another replica.
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.prompt_steps += other.prompt_steps;
+        self.preemptions += other.preemptions;
+        self.prompt_tokens += other.prompt_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.busy_ns += other.busy_ns;
+    }
 }
 
 /// One replica.
@@ -561,7 +575,9 @@ impl Replica {
         let own = self.blocks.of(u64::from(whole)) - hits;
         sequence.shared_blocks = hits;
         sequence.own_blocks = own;
-        sequence.computed = (hits * size) as u32;
+        // The last token is always computed: its result is the next token.
+        let given = sequence.job.given_tokens.min(sequence.kv - 1);
+        sequence.computed = given.max((hits * size) as u32);
         if sequence.scheduled == SimTime::NEVER {
             sequence.scheduled = now;
             sequence.cached_tokens = sequence.computed;

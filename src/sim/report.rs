@@ -102,12 +102,7 @@ pub(super) fn pool_report(endpoint: usize, pool: &Pool, prefill: Option<&Pool>, 
         paid += state.paid_ns;
         busy += state.busy_ns;
         waiting += state.waiting;
-        counts.steps += more.steps;
-        counts.prompt_steps += more.prompt_steps;
-        counts.preemptions += more.preemptions;
-        counts.prompt_tokens += more.prompt_tokens;
-        counts.cached_tokens += more.cached_tokens;
-        counts.busy_ns += more.busy_ns;
+        counts.add(&more);
     }
     PoolReport {
         endpoint,

@@ -34,6 +34,8 @@ pub struct EndpointSpec {
     pub name: String,
     /// Tokens that its tokenizer makes of one of the requests'; > 0.
     pub token_factor: f64,
+    /// Share of each prompt that is found in its prompt cache, where that is given and not simulated, 0..=1.
+    pub given_hit_share: f64,
     /// What it is.
     pub kind: EndpointKind,
 }
@@ -56,6 +58,8 @@ pub struct StreamSpec {
     pub route: Route,
     /// Whether response caches may answer it.
     pub cacheable: bool,
+    /// Probability that an attempt fails at a provider, beside its own errors, 0..=1.
+    pub failure_share: f64,
     /// Most repetitions of a failed attempt.
     pub retries_max: u32,
     /// Time before the first repetition, in seconds; doubles with each.

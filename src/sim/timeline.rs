@@ -11,7 +11,7 @@ pub(super) const BINS_MAX: usize = 512;
 const FIRST: SimTime = SimTime(1_000_000_000);
 
 /// A finished timeline: stretches of equal length.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct TimelineReport {
     /// Length of a stretch, in seconds.
     pub bin_secs: f64,

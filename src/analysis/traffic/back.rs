@@ -1,0 +1,145 @@
+//! What was simulated, written back into the plan: the costs follow.
+
+use serde::Serialize;
+
+use crate::cache::{HitRate, PromptCache};
+use crate::catalog::Catalog;
+use crate::routing::{Router, Serves, Split, RouteShare};
+use crate::scenario::{Problems, Scenario, ScenarioDraft};
+use crate::serving::Scaling;
+use crate::stats::Estimate;
+
+use super::super::evaluate;
+use super::needed::ReplicasNeeded;
+use super::summary::Traffic;
+
+/// A figure of the plan, as the closed form has it and as it was simulated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effect {
+    /// Path of what it is about, within the plan.
+    pub path: String,
+    /// What it is, for people.
+    pub what: String,
+    /// In the closed form.
+    pub closed_form: f64,
+    /// Simulated.
+    pub simulated: f64,
+}
+
+/// The draft with what the simulation of one plan found in place of what was computed: hit rates of response and prompt
+/// caches that are derived, replicas of fleets that are sized by their peak, the share of an overflow. What the user has
+/// stated stays.
+#[must_use]
+pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[ReplicasNeeded]) -> ScenarioDraft {
+    let mut draft = draft.clone();
+    let Some(plan) = draft.plans.iter_mut().find(|plan| plan.id == traffic.plan) else { return draft };
+    let arrived = traffic.total.arrived;
+    if arrived == 0 {
+        return draft;
+    }
+    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let exact = share(traffic.total.exact_hits, arrived);
+    let semantic = share(traffic.total.semantic_hits, arrived.saturating_sub(traffic.total.exact_hits));
+    for (cache, hit) in [(&mut plan.caches.exact, exact), (&mut plan.caches.semantic, semantic)] {
+        if let Some(cache) = cache
+            && matches!(cache.hit, HitRate::Derived(_))
+        {
+            cache.hit = HitRate::Given(Estimate::Fixed(hit));
+        }
+    }
+    for (endpoint, found) in plan.endpoints.iter_mut().zip(&traffic.endpoints) {
+        if matches!(endpoint.prompt_cache, PromptCache::Derived(_)) && found.usage.calls > 0 {
+            endpoint.prompt_cache = PromptCache::Given(Estimate::Fixed(found.prompt_hit_share));
+        }
+        let replicas = needed.iter().find(|needed| needed.endpoint == endpoint.id).and_then(|n| n.simulated);
+        if let (Serves::SelfHosted(own), Some(replicas)) = (&mut endpoint.serves, replicas)
+            && own.deployment.fleet.scaling == Scaling::Peak
+        {
+            own.deployment.fleet.scaling = Scaling::Fixed(replicas + own.deployment.fleet.spare_replicas);
+        }
+    }
+    let overflowed = share(traffic.total.overflowed, traffic.total.answered);
+    if let Router::Overflow(overflow) = &plan.router {
+        let fixed = |share: f64| Estimate::Fixed(share);
+        let way = |endpoint: &str, share: f64| RouteShare { endpoint: endpoint.to_owned(), share: fixed(share) };
+        plan.router = Router::Split(Split {
+            shares: vec![way(&overflow.primary, 1.0 - overflowed), way(&overflow.fallback, overflowed)],
+            classifier_usd_per_request: fixed(0.0),
+            classifier_secs: fixed(0.0),
+            misroute_share: fixed(0.0),
+            misroute_quality_loss: fixed(0.0),
+        });
+    }
+    draft
+}
+
+/// What the findings change: each figure that was replaced, and the plan's cost.
+///
+/// # Errors
+/// [`Problems`] if the draft with the findings does not pass the check.
+pub fn effect(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    traffic: &Traffic,
+    needed: &[ReplicasNeeded],
+) -> Result<Vec<Effect>, Problems> {
+    let before = evaluate(scenario);
+    let draft = with_findings(scenario.draft(), traffic, needed);
+    let after = evaluate(&Scenario::check(&draft, catalog)?);
+    let of = |outcome: &super::super::results::Outcome| {
+        outcome.plans.iter().find(|plan| plan.id == traffic.plan).cloned()
+    };
+    let (Some(before), Some(after)) = (of(&before), of(&after)) else { return Ok(Vec::new()) };
+    let row = |path: &str, what: String, closed_form: f64, simulated: f64| Effect {
+        path: path.to_owned(),
+        what,
+        closed_form,
+        simulated,
+    };
+    let mut rows = vec![
+        row("cost", "cost per month, at the first month's rate".into(), before.run_rate.total(), after.run_rate.total()),
+        row(
+            "caches",
+            "share of calls answered from a response cache".into(),
+            before.cache_hit_share,
+            traffic.total.hit_share(),
+        ),
+    ];
+    for (closed, found) in before.endpoints.iter().zip(&traffic.endpoints) {
+        let path = format!("endpoints.{}", closed.id);
+        let name = &closed.name;
+        rows.push(row(
+            &format!("{path}.prompt_cache"),
+            format!("{name}: share of prompt tokens from the prompt cache"),
+            closed.cached_tokens / closed.prompt_tokens.max(1.0),
+            found.prompt_hit_share,
+        ));
+        let Some(deployment) = &closed.deployment else { continue };
+        if let Some(needed) = needed.iter().find(|needed| needed.endpoint == closed.id)
+            && let Some(replicas) = needed.simulated
+        {
+            let what = format!("{name}: replicas that keep the targets in the busiest hour");
+            rows.push(row(&format!("{path}.replicas"), what, deployment.peak_replicas, f64::from(replicas)));
+        }
+        if let Some(pool) = &found.pool {
+            let what = format!("{name}: share of the paid hours at work");
+            let closed = deployment.mean_utilisation;
+            rows.push(row(&format!("{path}.utilisation"), what, closed, pool.utilisation.mean));
+        }
+        if deployment.overflow_share > 0.0 || traffic.total.overflowed > 0 {
+            let simulated = traffic.total.overflowed as f64 / traffic.total.answered.max(1) as f64;
+            let what = format!("{name}: share of calls that overflow");
+            rows.push(row(&format!("{path}.overflow"), what, deployment.overflow_share, simulated));
+        }
+    }
+    let latency = |times: &Option<super::Percentiles>| times.as_ref().map(|times| times.mean.mean);
+    for (path, what, closed_form, simulated) in [
+        ("latency.ttft", "mean time to first token, in seconds", before.latency.ttft_secs, latency(&traffic.total.ttft_secs)),
+        ("latency.tpot", "mean time per output token, in seconds", before.latency.tpot_secs, latency(&traffic.total.tpot_secs)),
+    ] {
+        if let Some(simulated) = simulated {
+            rows.push(row(path, what.into(), closed_form, simulated));
+        }
+    }
+    Ok(rows)
+}

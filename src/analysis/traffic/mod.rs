@@ -1,0 +1,23 @@
+//! What averages hide: a plan under simulated traffic, beside what the closed form says of it.
+//!
+//! [`simulate`] builds the system of a plan at the expected values ([`system`](self)), plays a window of time through it
+//! several times, and sums up with confidence intervals. [`replicas_needed`] asks the simulator how many replicas keep
+//! the latency targets in the busiest hour; [`with_findings`] writes what was found into the plan, so that every cost
+//! of it is then computed from the simulated figures.
+
+mod back;
+mod needed;
+mod run;
+mod summary;
+mod system;
+
+pub use back::{Effect, effect, with_findings};
+pub use needed::{ReplicasNeeded, replicas_needed};
+pub use run::{Listener, TraceFactory, Unheard, simulate};
+pub use summary::{
+    EndpointTraffic, Interval, Percentiles, PoolTraffic, StreamTraffic, Traffic, TrafficWindow,
+};
+pub use system::{Outage, TrafficAsk, TrafficError};
+
+#[cfg(test)]
+mod tests;

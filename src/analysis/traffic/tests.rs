@@ -1,0 +1,1 @@
+//! Laws of simulated plans.

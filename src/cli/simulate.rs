@@ -1,0 +1,270 @@
+//! `breakeven simulate`: plans under simulated traffic, request by request.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::Serialize;
+
+use crate::analysis::traffic::{
+    Effect, Listener, Outage, ReplicasNeeded, Traffic, TrafficAsk, effect, replicas_needed, simulate,
+};
+use crate::io::json::Answer;
+use crate::io::overlay;
+use crate::report::{self, TrafficAnswer};
+use crate::scenario::Scenario;
+use crate::sim::{Balance, Crowd, Eviction, Simulation};
+use crate::unit::HOURS_PER_WEEK;
+
+use super::error::CliError;
+use super::input::ScenarioArgs;
+use super::output::{Output, say};
+use super::progress::{Progress, interrupt};
+
+/// Plays requests one by one through a plan's caches, router, APIs and replicas.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// A plan, by id (may be repeated: side by side on the same arrivals); all plans if not given.
+    #[arg(long, value_name = "ID")]
+    plan: Vec<String>,
+    /// How long: 90s, 30m, 1h, 1d, 1w.
+    #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = span)]
+    window: f64,
+    /// Month whose volume is taken; 1 is the first.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    month: u32,
+    /// Hour of the week in which the window begins, 0 (Monday 00:00) to 167; so that it holds the busiest hour if not
+    /// given.
+    #[arg(long, value_name = "HOUR", value_parser = clap::value_parser!(u32).range(0..HOURS_PER_WEEK as i64))]
+    start_hour: Option<u32>,
+    /// Part of the window that is played and not counted; a tenth of it, at most 10 minutes, if not given.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    warmup: Option<f64>,
+    /// Seed of the draws; the scenario's own if not given.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Times that the window is played with other draws; more than one gives confidence intervals.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    replications: u32,
+    /// Factor on the volume.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    rate: f64,
+    /// Flash crowds: factor on the rate, time until one comes, time it stays, as in 5:20m:2m.
+    #[arg(long, value_name = "F:CALM:STAY", value_parser = crowd)]
+    crowd: Option<Crowd>,
+    /// So many users per use case who wait for their answer and think before they ask again, instead of arrivals at a
+    /// rate.
+    #[arg(long, value_name = "N")]
+    users: Option<u32>,
+    /// Mean time that such a user thinks.
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = span, requires = "users")]
+    think: f64,
+    /// Which replica gets a call: least-loaded, round-robin, prefix-aware, session.
+    #[arg(long, value_name = "HOW", default_value = "least-loaded", value_parser = balance)]
+    balance: Balance,
+    /// Replicas of every own endpoint, instead of the plan's fleet.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    replicas: Option<u32>,
+    /// What goes first from a full response cache: lru or lfu.
+    #[arg(long, value_name = "WHICH", default_value = "lru", value_parser = eviction)]
+    eviction: Eviction,
+    /// Coefficient of variation of providers' times over calls; a scenario states means only.
+    #[arg(long, value_name = "CV", default_value_t = 0.0)]
+    api_cv: f64,
+    /// An outage of a provider: endpoint, begin, length, as in large:10m:5m (may be repeated).
+    #[arg(long, value_name = "ID:FROM:SPAN", value_parser = outage)]
+    outage: Vec<Outage>,
+    /// Also searches how many replicas keep the targets in the busiest hour.
+    #[arg(long)]
+    needed: bool,
+    /// Prints JSON with full precision.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A span of time with its unit, in seconds.
+fn span(text: &str) -> Result<f64, String> {
+    let number_end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(number_end);
+    let factor = match unit.trim() {
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        other => return Err(format!("\"{other}\" is no unit of time; write 90s, 30m, 1h, 1d or 1w")),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value * factor),
+        _ => Err(format!("\"{text}\" is no span of time; write 90s, 30m, 1h, 1d or 1w")),
+    }
+}
+
+fn crowd(text: &str) -> Result<Crowd, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [factor, calm, stay] = parts.as_slice() else {
+        return Err("write FACTOR:CALM:STAY, such as 5:20m:2m".to_owned());
+    };
+    let factor: f64 = factor.trim_end_matches('x').parse().map_err(|_| format!("\"{factor}\" is no factor"))?;
+    if !(1.0..=1e6).contains(&factor) {
+        return Err(format!("the factor is {factor}; write 1 or more"));
+    }
+    Ok(Crowd { factor, calm_secs: span(calm)?, stay_secs: span(stay)? })
+}
+
+fn outage(text: &str) -> Result<Outage, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [endpoint, from, length] = parts.as_slice() else {
+        return Err("write ENDPOINT:FROM:SPAN, such as large:10m:5m".to_owned());
+    };
+    Ok(Outage { endpoint: (*endpoint).to_owned(), from_secs: span(from)?, secs: span(length)? })
+}
+
+fn balance(text: &str) -> Result<Balance, String> {
+    match text {
+        "least-loaded" => Ok(Balance::LeastLoaded),
+        "round-robin" => Ok(Balance::RoundRobin),
+        "prefix-aware" => Ok(Balance::PrefixAware { imbalance_max: IMBALANCE_MAX }),
+        "session" => Ok(Balance::Session),
+        _ => Err("write least-loaded, round-robin, prefix-aware or session".to_owned()),
+    }
+}
+
+/// Calls more than the least loaded replica that a prefix-aware router puts up with: SGLang's default
+/// (`--balance-abs-threshold` is 64), read 2026-11-24.
+const IMBALANCE_MAX: u32 = 64;
+
+fn eviction(text: &str) -> Result<Eviction, String> {
+    match text {
+        "lru" => Ok(Eviction::Lru),
+        "lfu" => Ok(Eviction::Lfu),
+        _ => Err("write lru or lfu".to_owned()),
+    }
+}
+
+/// One plan in JSON.
+#[derive(Serialize)]
+struct PlanDocument {
+    #[serde(flatten)]
+    traffic: Traffic,
+    /// What the simulation found against what the closed form had.
+    effects: Vec<Effect>,
+    /// Replicas that keep the targets.
+    needed: Vec<ReplicasNeeded>,
+}
+
+/// Parts of the bar.
+const PARTS: f64 = 1_000.0;
+
+/// A bar over all plans; stops on Ctrl-C.
+struct Bar {
+    progress: Mutex<Progress>,
+    before: AtomicU32,
+    plans: f64,
+}
+
+impl Listener for Bar {
+    fn stop(&self) -> bool {
+        interrupt().is_cancelled()
+    }
+
+    fn look(&self, _: u32, _: &Simulation<'_>, share: f64) {
+        let done = (f64::from(self.before.load(Ordering::Relaxed)) + share) / self.plans;
+        if let Ok(mut progress) = self.progress.try_lock() {
+            progress.go_on((done * PARTS) as u32);
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
+    let scenario = args.scenario.checked()?;
+    let catalog = overlay::catalog()?;
+    let plans = places(args, &scenario)?;
+    let bar = Bar {
+        progress: Mutex::new(Progress::of("simulate", PARTS as u32, "thousandths")),
+        before: AtomicU32::new(0),
+        plans: plans.len() as f64,
+    };
+    let mut documents = Vec::new();
+    for (done, plan) in plans.into_iter().enumerate() {
+        bar.before.store(done as u32, Ordering::Relaxed);
+        let ask = ask(args, &scenario, plan);
+        let traffic = simulate(&scenario, &ask, None, None, &bar)?;
+        let needed = if args.needed { replicas_needed(&scenario, &ask, &bar)? } else { Vec::new() };
+        let effects = effect(&scenario, &catalog, &traffic, &needed).map_err(|problems| {
+            CliError::Problems { name: format!("{} with what was simulated", args.scenario.scenario), problems }
+        })?;
+        documents.push(PlanDocument { traffic, effects, needed });
+        if bar.stop() {
+            break;
+        }
+    }
+    drop(bar);
+    let partial = documents.iter().any(|document| document.traffic.partial);
+    if partial {
+        say("stopped: the figures hold for the part that was played");
+    }
+    let draft = scenario.draft();
+    if args.json {
+        let warnings = scenario.warnings();
+        let answer = Answer { scenario: &draft.name, partial, warnings, verdict: None, result: &documents };
+        return output.json("simulate", answer);
+    }
+    let answers: Vec<TrafficAnswer<'_>> = documents
+        .iter()
+        .map(|one| TrafficAnswer { traffic: &one.traffic, effects: &one.effects, needed: &one.needed })
+        .collect();
+    output.text(&format!("{}\n{}", draft.name, report::traffic(&answers, &draft.settings.money())))
+}
+
+/// Places of the plans that are asked for.
+fn places(args: &Args, scenario: &Scenario) -> Result<Vec<usize>, CliError> {
+    let plans = &scenario.draft().plans;
+    if args.plan.is_empty() {
+        return Ok((0..plans.len()).collect());
+    }
+    let place = |id: &String| {
+        plans.iter().position(|plan| plan.id == *id).ok_or_else(|| CliError::NoPlan {
+            id: id.clone(),
+            known: plans.iter().map(|plan| plan.id.clone()).collect(),
+        })
+    };
+    args.plan.iter().map(place).collect()
+}
+
+fn ask(args: &Args, scenario: &Scenario, plan: usize) -> TrafficAsk {
+    TrafficAsk {
+        month: args.month as usize - 1,
+        window_secs: args.window,
+        first_hour: args.start_hour.map(|hour| hour as usize),
+        warmup_secs: args.warmup,
+        replications: args.replications,
+        rate_factor: args.rate,
+        crowd: args.crowd,
+        closed: args.users.map(|users| (users, args.think)),
+        balance: args.balance,
+        replicas: args.replicas,
+        eviction: args.eviction,
+        api_cv: args.api_cv,
+        outages: args.outage.clone(),
+        ..TrafficAsk::new(plan, args.seed.unwrap_or(scenario.draft().settings.seed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_crowds_and_outages_are_read_with_their_units() {
+        assert_eq!(["90s", "30m", "1.5h", "1d", "1w", "7"].map(span), [90.0, 1800.0, 5400.0, 86400.0, 604800.0, 7.0].map(Ok));
+        for wrong in ["", "d", "-1h", "1y", "NaN", "infs"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(crowd("5x:20m:2m"), Ok(Crowd { factor: 5.0, calm_secs: 1200.0, stay_secs: 120.0 }));
+        assert!(crowd("0.5:1m:1m").is_err() && crowd("5:1m").is_err());
+        let expected = Outage { endpoint: "large".into(), from_secs: 600.0, secs: 300.0 };
+        assert_eq!(outage("large:10m:5m"), Ok(expected));
+    }
+}

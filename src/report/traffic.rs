@@ -1,0 +1,218 @@
+//! Simulated traffic in words and a table: what a plan's users met, beside what the closed form had said.
+
+use crate::analysis::traffic::{Effect, Interval, Percentiles, ReplicasNeeded, StreamTraffic, Traffic};
+use crate::sim::Lost;
+use crate::unit::format::{self, Money};
+
+use super::table::{Align, Table};
+
+/// One plan's simulation with what follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct TrafficAnswer<'a> {
+    /// The simulation.
+    pub traffic: &'a Traffic,
+    /// What it changes.
+    pub effects: &'a [Effect],
+    /// Replicas that keep the targets.
+    pub needed: &'a [ReplicasNeeded],
+}
+
+/// The plans side by side, each on the same arrivals.
+#[must_use]
+pub fn traffic(answers: &[TrafficAnswer<'_>], money: &Money) -> String {
+    let mut text = String::new();
+    if let Some(first) = answers.first() {
+        text.push_str(&window(first.traffic));
+    }
+    text.push_str(&plans(answers).to_string());
+    for answer in answers {
+        text.push_str(&format!("\n{}\n", answer.traffic.name));
+        for sentence in sentences(answer) {
+            text.push_str(&format!("  {sentence}\n"));
+        }
+        if !answer.effects.is_empty() {
+            text.push_str(&indented(&effects(answer.effects, money).to_string()));
+        }
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+fn window(traffic: &Traffic) -> String {
+    let window = &traffic.window;
+    let times = match traffic.replications {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    };
+    format!(
+        "{} from {} {:02}:00, the first {} not counted, played {times} (seed {})\n",
+        format::secs(window.secs),
+        DAYS[window.first_hour / 24 % 7],
+        window.first_hour % 24,
+        format::secs(window.warmup_secs),
+        traffic.header.seed,
+    )
+}
+
+fn plans(answers: &[TrafficAnswer<'_>]) -> Table {
+    let mut table = Table::new(&[
+        ("Plan", Align::Left),
+        ("Calls", Align::Right),
+        ("From cache", Align::Right),
+        ("Lost", Align::Right),
+        ("Overflow", Align::Right),
+        ("Within targets", Align::Right),
+        ("First token P50", Align::Right),
+        ("P95", Align::Right),
+        ("P99", Align::Right),
+        ("Per token P95", Align::Right),
+        ("Whole answer P95", Align::Right),
+    ]);
+    for answer in answers {
+        let total = &answer.traffic.total;
+        let share = |part: u64| {
+            if part == 0 { String::new() } else { format::percent(part as f64 / total.arrived.max(1) as f64) }
+        };
+        let of = |times: &Option<Percentiles>, of: fn(&Percentiles) -> Interval| {
+            times.as_ref().map_or_else(|| "none".to_owned(), |times| secs_interval(of(times)))
+        };
+        table.row([
+            answer.traffic.name.clone(),
+            format::count(total.arrived as f64),
+            share(total.exact_hits + total.semantic_hits),
+            share(total.lost.values().sum()),
+            share(total.overflowed),
+            total.slo_attainment.map_or_else(String::new, |share| format::percent(share.mean)),
+            of(&total.ttft_secs, |times| times.p50),
+            of(&total.ttft_secs, |times| times.p95),
+            of(&total.ttft_secs, |times| times.p99),
+            of(&total.tpot_secs, |times| times.p95),
+            of(&total.e2e_secs, |times| times.p95),
+        ]);
+    }
+    table
+}
+
+fn secs_interval(interval: Interval) -> String {
+    match interval.half_width {
+        Some(half) if half > 0.0 => format!("{} ± {}", format::secs(interval.mean), format::secs(half)),
+        _ => format::secs(interval.mean),
+    }
+}
+
+/// What is lost, and why, in words.
+fn lost_words(lost: Lost) -> &'static str {
+    match lost {
+        Lost::TooLong => "longer than a replica's context or KV",
+        Lost::QueueFull => "turned away from a full queue",
+        Lost::RateLimit => "refused by a rate limit after all retries",
+        Lost::Error => "failed after all retries",
+        Lost::Outage => "lost in an outage after all retries",
+        Lost::Timeout => "given up after waiting too long",
+    }
+}
+
+/// What a reader should know, the gravest first.
+#[must_use]
+pub fn sentences(answer: &TrafficAnswer<'_>) -> Vec<String> {
+    let traffic = answer.traffic;
+    let mut said = Vec::new();
+    for endpoint in &traffic.endpoints {
+        let Some(pool) = &endpoint.pool else { continue };
+        if pool.falls_behind {
+            said.push(format!(
+                "{} cannot keep up: its queue grew to {} calls and was growing still",
+                endpoint.name,
+                format::count(pool.waiting_max)
+            ));
+        }
+    }
+    for (why, count) in &traffic.total.lost {
+        let share = *count as f64 / traffic.total.arrived.max(1) as f64;
+        said.push(format!(
+            "{} calls ({}) were {}",
+            format::count(*count as f64),
+            format::percent(share),
+            lost_words(*why)
+        ));
+    }
+    said.extend(traffic.streams.iter().filter_map(missed));
+    for needed in answer.needed {
+        said.push(match needed.simulated {
+            Some(replicas) => format!(
+                "{}: {replicas} replicas keep the targets in the busiest hour; the closed form takes {} with its headroom",
+                needed.endpoint, needed.closed_form
+            ),
+            None => format!(
+                "{}: not even {} replicas keep the targets in the busiest hour",
+                needed.endpoint, needed.tried_max
+            ),
+        });
+    }
+    for endpoint in &traffic.endpoints {
+        let Some(pool) = &endpoint.pool else { continue };
+        let mut text = format!(
+            "{}: {} replicas in the mean, at work {} of the time",
+            endpoint.name,
+            format::significant(pool.replicas.mean, 3),
+            format::percent(pool.utilisation.mean)
+        );
+        if pool.counts.preemptions > 0 {
+            text.push_str(&format!(", {} preemptions", format::count(pool.counts.preemptions as f64)));
+        }
+        if pool.interruptions > 0 {
+            text.push_str(&format!(", {} spot interruptions", format::count(pool.interruptions as f64)));
+        }
+        if endpoint.prompt_hit_share > 0.0 {
+            let share = format::percent(endpoint.prompt_hit_share);
+            text.push_str(&format!(", {share} of the prompt tokens from the prefix cache"));
+        }
+        said.push(text);
+    }
+    said
+}
+
+/// A use case whose targets are missed.
+fn missed(stream: &StreamTraffic) -> Option<String> {
+    let attained = stream.slo_attainment?.mean;
+    (attained < 0.95).then(|| {
+        format!("{}: only {} of the calls are answered within the targets", stream.id, format::percent(attained))
+    })
+}
+
+/// What the simulation found against what the closed form had.
+#[must_use]
+pub fn effects(rows: &[Effect], money: &Money) -> Table {
+    let mut table =
+        Table::new(&[("", Align::Left), ("Closed form", Align::Right), ("Simulated", Align::Right), ("", Align::Right)]);
+    for row in rows {
+        let show = |v: f64| effect_value(row, v, money);
+        let change = if row.closed_form > 0.0 {
+            let change = row.simulated / row.closed_form - 1.0;
+            format!("{}{}", if change < 0.0 { "-" } else { "+" }, format::percent(change.abs()))
+        } else {
+            String::new()
+        };
+        table.row([row.what.clone(), show(row.closed_form), show(row.simulated), change]);
+    }
+    table
+}
+
+/// A figure of an effect, as a person reads it.
+#[must_use]
+pub fn effect_value(row: &Effect, v: f64, money: &Money) -> String {
+    if row.path == "cost" {
+        money.show(v)
+    } else if row.path.starts_with("latency") {
+        format::secs(v)
+    } else if row.path.ends_with("replicas") {
+        format::count(v)
+    } else {
+        format::percent(v)
+    }
+}
