@@ -5,8 +5,8 @@ use std::time::Instant;
 use breakeven::catalog::Catalog;
 use breakeven::serving::{Engine, GpuFacts, ModelFacts, Perf, Precision, Setup, WeightFormat};
 use breakeven::sim::{
-    ApiSpec, BLOCK_TOKENS, Balance, EndpointKind, EndpointSpec, Pace, PoolSpec, ReplicaLimits, ReplicaScaling,
-    Request, Route, SimSpec, SimTime, Simulation, StreamSpec,
+    ApiSpec, BLOCK_TOKENS, Balance, EndpointKind, EndpointSpec, Pace, PoolSpec, ReplicaLimits,
+    ReplicaScaling, Request, Route, SimSpec, SimTime, Simulation, StreamSpec,
 };
 
 fn pool(replicas: u32, sequences: u32) -> PoolSpec {

@@ -42,7 +42,7 @@ fn system(pool: PoolSpec, warmup: SimTime) -> SimSpec {
         endpoints: vec![EndpointSpec {
             name: "gpu".into(),
             token_factor: 1.0,
-given_hit_share: 0.0,
+            given_hit_share: 0.0,
             kind: EndpointKind::Own(Box::new(pool)),
         }],
         streams: vec![StreamSpec {
@@ -210,10 +210,8 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
         let decodes = |s: &Seq| s.kv >= s.target;
         let mut any_preempted = false;
         loop {
-            let need: u64 =
-                running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
-            if running.iter().filter(|s| decodes(s)).count() == 0
-                || held(&running) + need <= limits.kv_blocks
+            let need: u64 = running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
+            if running.iter().filter(|s| decodes(s)).count() == 0 || held(&running) + need <= limits.kv_blocks
             {
                 break;
             }

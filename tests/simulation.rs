@@ -39,7 +39,10 @@ fn replay(name: &str, gpu: &str, model: &str, tp: u32, seqs: u32, blocks: Option
     setup.max_sequences = Some(f64::from(seqs));
     let perf = Perf::prepare(&model, &gpu, &setup).unwrap();
     let kv_blocks = blocks.unwrap_or((perf.memory.kv_bytes / perf.memory.kv_bytes_per_token / 16.0) as u64);
-    println!("{name}: {kv_blocks} blocks, model says {}", perf.memory.kv_bytes / perf.memory.kv_bytes_per_token / 16.0);
+    println!(
+        "{name}: {kv_blocks} blocks, model says {}",
+        perf.memory.kv_bytes / perf.memory.kv_bytes_per_token / 16.0
+    );
     let limits = ReplicaLimits {
         sequences_max: seqs,
         step_tokens_max: 2048,
@@ -106,7 +109,12 @@ fn replay(name: &str, gpu: &str, model: &str, tp: u32, seqs: u32, blocks: Option
         let m: Vec<f64> = real.iter().map(get).collect();
         println!(
             "{what}: mean {:.4} vs {:.4} ({:+.1} %), p95 {:.4} vs {:.4} ({:+.1} %)",
-            mean(&s), mean(&m), 100.0 * (mean(&s) / mean(&m) - 1.0), p95(&s), p95(&m), 100.0 * (p95(&s) / p95(&m) - 1.0)
+            mean(&s),
+            mean(&m),
+            100.0 * (mean(&s) / mean(&m) - 1.0),
+            p95(&s),
+            p95(&m),
+            100.0 * (p95(&s) / p95(&m) - 1.0)
         );
     }
 }

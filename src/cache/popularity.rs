@@ -82,6 +82,12 @@ impl Popularity {
         self.distinct
     }
 
+    /// Probability that a request asks the item of this rank, from 1.
+    #[must_use]
+    pub fn chance_of(&self, rank: f64) -> f64 {
+        self.chance[0] * rank.max(1.0).powf(-self.alpha)
+    }
+
     /// Hit rate of a cache that remembers every item for `tau` requests after it was last asked:
     /// `sum_i p_i (1 - exp(-p_i tau))`, 0..=1; `tau` is arrival rate times time and may be infinite.
     #[must_use]

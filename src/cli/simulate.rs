@@ -106,7 +106,8 @@ fn crowd(text: &str) -> Result<Crowd, String> {
     let [factor, calm, stay] = parts.as_slice() else {
         return Err("write FACTOR:CALM:STAY, such as 5:20m:2m".to_owned());
     };
-    let factor: f64 = factor.trim_end_matches('x').parse().map_err(|_| format!("\"{factor}\" is no factor"))?;
+    let factor: f64 =
+        factor.trim_end_matches('x').parse().map_err(|_| format!("\"{factor}\" is no factor"))?;
     if !(1.0..=1e6).contains(&factor) {
         return Err(format!("the factor is {factor}; write 1 or more"));
     }
@@ -192,9 +193,11 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         let ask = ask(args, &scenario, plan);
         let traffic = simulate(&scenario, &ask, None, None, &bar)?;
         let needed = if args.needed { replicas_needed(&scenario, &ask, &bar)? } else { Vec::new() };
-        let effects = effect(&scenario, &catalog, &traffic, &needed).map_err(|problems| {
-            CliError::Problems { name: format!("{} with what was simulated", args.scenario.scenario), problems }
-        })?;
+        let effects =
+            effect(&scenario, &catalog, &traffic, &needed).map_err(|problems| CliError::Problems {
+                name: format!("{} with what was simulated", args.scenario.scenario),
+                problems,
+            })?;
         documents.push(PlanDocument { traffic, effects, needed });
         if bar.stop() {
             break;
@@ -258,7 +261,10 @@ mod tests {
 
     #[test]
     fn spans_crowds_and_outages_are_read_with_their_units() {
-        assert_eq!(["90s", "30m", "1.5h", "1d", "1w", "7"].map(span), [90.0, 1800.0, 5400.0, 86400.0, 604800.0, 7.0].map(Ok));
+        assert_eq!(
+            ["90s", "30m", "1.5h", "1d", "1w", "7"].map(span),
+            [90.0, 1800.0, 5400.0, 86400.0, 604800.0, 7.0].map(Ok)
+        );
         for wrong in ["", "d", "-1h", "1y", "NaN", "infs"] {
             assert!(span(wrong).is_err(), "{wrong}");
         }

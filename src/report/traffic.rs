@@ -111,7 +111,7 @@ fn lost_words(lost: Lost) -> &'static str {
         Lost::TooLong => "longer than a replica's context or KV",
         Lost::QueueFull => "turned away from a full queue",
         Lost::RateLimit => "refused by a rate limit after all retries",
-        Lost::Error => "failed after all retries",
+        Lost::Error => "not answered for errors, after all retries",
         Lost::Outage => "lost in an outage after all retries",
         Lost::Timeout => "given up after waiting too long",
     }
@@ -135,9 +135,10 @@ pub fn sentences(answer: &TrafficAnswer<'_>) -> Vec<String> {
     for (why, count) in &traffic.total.lost {
         let share = *count as f64 / traffic.total.arrived.max(1) as f64;
         said.push(format!(
-            "{} calls ({}) were {}",
-            format::count(*count as f64),
+            "{} ({}) {} {}",
+            if *count == 1 { "1 call".to_owned() } else { format!("{} calls", format::count(*count as f64)) },
             format::percent(share),
+            if *count == 1 { "was" } else { "were" },
             lost_words(*why)
         ));
     }
@@ -181,20 +182,35 @@ pub fn sentences(answer: &TrafficAnswer<'_>) -> Vec<String> {
 fn missed(stream: &StreamTraffic) -> Option<String> {
     let attained = stream.slo_attainment?.mean;
     (attained < 0.95).then(|| {
-        format!("{}: only {} of the calls are answered within the targets", stream.id, format::percent(attained))
+        format!(
+            "{}: only {} of the calls are answered within the targets",
+            stream.id,
+            format::percent(attained)
+        )
     })
 }
 
 /// What the simulation found against what the closed form had.
 #[must_use]
 pub fn effects(rows: &[Effect], money: &Money) -> Table {
-    let mut table =
-        Table::new(&[("", Align::Left), ("Closed form", Align::Right), ("Simulated", Align::Right), ("", Align::Right)]);
+    let mut table = Table::new(&[
+        ("", Align::Left),
+        ("Closed form", Align::Right),
+        ("Simulated", Align::Right),
+        ("", Align::Right),
+    ]);
     for row in rows {
         let show = |v: f64| effect_value(row, v, money);
         let change = if row.closed_form > 0.0 {
+            /// A change that rounding could make.
+            const NONE: f64 = 5e-4;
             let change = row.simulated / row.closed_form - 1.0;
-            format!("{}{}", if change < 0.0 { "-" } else { "+" }, format::percent(change.abs()))
+            let sign = if change < 0.0 { "-" } else { "+" };
+            if change.abs() < NONE {
+                "same".to_owned()
+            } else {
+                format!("{sign}{}", format::percent(change.abs()))
+            }
         } else {
             String::new()
         };

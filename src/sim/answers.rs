@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use crate::cache::Popularity;
 use crate::unit::SimTime;
 
 use super::draws::Draws;
@@ -45,6 +46,24 @@ pub struct AnswerCacheSpec {
     pub false_share: f64,
 }
 
+/// Bits of a key below those of its stream.
+pub(super) const KEY_BITS: u32 = 48;
+
+/// What one stream asked before time 0, when the cache had long come to its steady state: by Che's approximation each
+/// answer is there if its question was asked within the last so many seconds.
+///
+/// So a window begins with a cache as full as it usually is, be it of twenty million answers, and nothing has to be
+/// played to fill it.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// Questions per second that ask this cache.
+    pub per_sec: f64,
+    /// Their popularity; a key's lower bits are its rank.
+    pub popularity: Popularity,
+    /// How long answers are kept: their time to live, or until the cache is full.
+    pub secs: f64,
+}
+
 /// What an answer's place in the order of eviction is: uses (0 under LRU), then time of last use by count.
 type Rank = (u64, u64);
 
@@ -54,6 +73,8 @@ pub(super) struct AnswerCache {
     kept: FxHashMap<u64, (Rank, SimTime)>,
     order: BTreeMap<Rank, u64>,
     clock: u64,
+    /// What was asked before time 0, by stream.
+    before: Vec<Remembered>,
     draws: Draws,
 }
 
@@ -64,8 +85,26 @@ impl AnswerCache {
             kept: FxHashMap::default(),
             order: BTreeMap::new(),
             clock: 0,
+            before: Vec::new(),
             draws: Draws::new(seed, name),
         }
+    }
+
+    /// What was asked before time 0, by stream.
+    pub fn remember(&mut self, before: Vec<Remembered>) {
+        self.before = before;
+    }
+
+    /// Whether an answer is there from before time 0: if the question was asked no longer ago than answers are kept.
+    fn is_from_before(&mut self, key: u64, now: SimTime) -> bool {
+        let Some(before) = self.before.get((key >> KEY_BITS) as usize) else { return false };
+        let left = before.secs - now.secs();
+        if left <= 0.0 {
+            return false;
+        }
+        let rank = (key & ((1 << KEY_BITS) - 1)) as f64;
+        let asked = before.per_sec * before.popularity.chance_of(rank) * left;
+        self.draws.happens(-(-asked).exp_m1())
     }
 
     /// Whether it answers `key` at `now`; a key that it does not have is put in.
@@ -76,7 +115,10 @@ impl AnswerCache {
         };
         self.clock += 1;
         let found = self.kept.get(&key).copied();
-        let hit = found.is_some_and(|(_, used)| now.since(used).secs() <= ttl_secs);
+        let hit = match found {
+            Some((_, used)) => now.since(used).secs() <= ttl_secs,
+            None => self.is_from_before(key, now),
+        };
         let uses = match (eviction, found) {
             (Eviction::Lfu, Some(((uses, _), _))) if hit => uses + 1,
             (Eviction::Lfu, _) => 1,
@@ -109,7 +151,6 @@ mod tests {
     use rand_distr::{Distribution, Zipf};
 
     use super::*;
-    use crate::cache::Popularity;
 
     fn cache(capacity: u64, ttl_secs: f64, eviction: Eviction) -> AnswerCache {
         let hits = AnswerHits::Kept { capacity, ttl_secs, eviction };
@@ -138,7 +179,9 @@ mod tests {
 
     #[test]
     fn simulated_hits_are_those_of_ches_approximation() {
-        for (distinct, alpha, capacity) in [(1_000.0, 0.8, 100), (20_000.0, 1.0, 1_000), (5_000.0, 0.6, 2_500)] {
+        for (distinct, alpha, capacity) in
+            [(1_000.0, 0.8, 100), (20_000.0, 1.0, 1_000), (5_000.0, 0.6, 2_500)]
+        {
             let mut lru = cache(capacity, 1e18, Eviction::Lru);
             let law = Zipf::new(distinct, alpha).unwrap();
             let mut draws = Draws::new(3, "zipf");

@@ -109,10 +109,20 @@ impl Spread {
     }
 }
 
-/// Prefixes at a provider by who uses them, with the time of the last use and their tokens.
+/// A prefix at a provider.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    used: SimTime,
+    tokens: u32,
+    /// The turn that it is of, and the part of it that other turns share.
+    turn: u32,
+    shared: u32,
+}
+
+/// Prefixes at a provider by who uses them.
 #[derive(Clone, Debug, Default)]
 struct ProviderCache {
-    used: FxHashMap<u64, (SimTime, u32)>,
+    used: FxHashMap<u64, Kept>,
     purge_at: usize,
 }
 
@@ -122,17 +132,24 @@ const PURGE_MIN: usize = 4_096;
 impl ProviderCache {
     /// Prompt tokens of `request` that are kept; notes the use.
     fn use_of(&mut self, request: &Request, now: SimTime, ttl: SimTime, min_tokens: u32) -> u32 {
-        let Prefix::Session { root, root_tokens, session } = &request.prefix else { return 0 };
+        let Prefix::Session { root, root_tokens, talk } = &request.prefix else { return 0 };
         if self.used.len() > self.purge_at.max(PURGE_MIN) {
-            self.used.retain(|_, (used, _)| now.since(*used) <= ttl);
+            self.used.retain(|_, kept| now.since(kept.used) <= ttl);
             self.purge_at = 2 * self.used.len();
         }
-        let mut find = |id: u64, tokens: u32| {
-            let found = self.used.insert(id, (now, tokens));
-            found.filter(|(used, _)| now.since(*used) <= ttl).map_or(0, |(_, tokens)| tokens)
+        let mut find = |id: u64, new: Kept| {
+            let found = self.used.insert(id, new).filter(|kept| now.since(kept.used) <= ttl);
+            found.map_or(0, |kept| {
+                if kept.turn == new.turn { kept.tokens } else { kept.tokens.min(kept.shared).min(new.shared) }
+            })
         };
-        let shared = find(root << 1, *root_tokens);
-        let own = session.map_or(0, |id| find(id << 1 | 1, request.prompt_tokens));
+        let tokens = *root_tokens;
+        let shared = find(root << 1, Kept { used: now, tokens, turn: 0, shared: tokens });
+        let own = talk.map_or(0, |talk| {
+            let tokens = request.prompt_tokens;
+            let kept = Kept { used: now, tokens, turn: talk.turn, shared: talk.kept_tokens };
+            find(talk.id << 1 | 1, kept)
+        });
         let found = shared.max(own).min(request.prompt_tokens);
         if found < min_tokens { 0 } else { found }
     }
@@ -220,6 +237,7 @@ impl Api {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prefix::Talk;
     use super::*;
 
     fn api() -> ApiSpec {
@@ -269,11 +287,13 @@ mod tests {
 
     #[test]
     fn a_prefix_is_kept_until_its_time_after_the_last_use() {
-        let mut api = Api::new(ApiSpec { prompt_ttl_secs: Some(300.0), prompt_min_tokens: 100, ..api() }, 1, "api");
+        let mut api =
+            Api::new(ApiSpec { prompt_ttl_secs: Some(300.0), prompt_min_tokens: 100, ..api() }, 1, "api");
         let mut ask = |at: f64, session: u64, prompt: u32| {
             let now = SimTime::from_secs(at);
             let mut request = Request::plain(now, 0, prompt, 5);
-            request.prefix = Prefix::Session { root: 1, root_tokens: 200, session: Some(session) };
+            let talk = Some(Talk { id: session, turn: 0, kept_tokens: u32::MAX });
+            request.prefix = Prefix::Session { root: 1, root_tokens: 200, talk };
             match api.attempt(&request, 0.0, now) {
                 Attempt::Answered { cached_tokens, .. } => cached_tokens,
                 Attempt::Failed { why, .. } => panic!("{why:?}"),

@@ -245,7 +245,11 @@ mod tests {
             let var = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / n as f64;
             // Five standard errors of the mean; the variation of heavy tails settles slowly.
             assert!((mean * 50.0 - 1.0).abs() < 5.0 * cv / (n as f64).sqrt() + 1e-6, "{renewal:?}: {mean}");
-            assert!((var.sqrt() / mean - cv).abs() < 0.03 * cv.max(0.01), "{renewal:?}: {}", var.sqrt() / mean);
+            assert!(
+                (var.sqrt() / mean - cv).abs() < 0.03 * cv.max(0.01),
+                "{renewal:?}: {}",
+                var.sqrt() / mean
+            );
         }
     }
 

@@ -117,9 +117,9 @@ mod tests {
         }
         for start in 9..60 {
             for steps in 0..70 {
-                let each = sequences.iter().map(|(kv, from)| {
-                    blocks.of(kv + start + steps - from) - blocks.of(kv + start - from)
-                });
+                let each = sequences
+                    .iter()
+                    .map(|(kv, from)| blocks.of(kv + start + steps - from) - blocks.of(kv + start - from));
                 assert_eq!(blocks.needed(start, steps), each.sum::<u64>(), "{start} {steps}");
             }
         }

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 
 use crate::unit::SimTime;
 
-use super::answers::AnswerCache;
+use super::answers::{AnswerCache, Remembered};
 use super::api::{Api, Attempt, Failure};
 use super::draws::Draws;
 use super::pool::{Pool, PoolEvent, PoolSpec, ReplicaScaling};
@@ -199,6 +199,15 @@ impl<'a> Simulation<'a> {
         self.watcher = Some(watcher);
     }
 
+    /// What was asked of the exact and of the semantic cache before time 0, by stream.
+    pub fn remember(&mut self, exact: Vec<Remembered>, semantic: Vec<Remembered>) {
+        for (cache, before) in [(&mut self.exact, exact), (&mut self.semantic, semantic)] {
+            if let Some(cache) = cache {
+                cache.remember(before);
+            }
+        }
+    }
+
     /// Where the clock stands.
     #[must_use]
     pub fn now(&self) -> SimTime {
@@ -246,7 +255,9 @@ impl<'a> Simulation<'a> {
             let events = self.events.peek().map_or(SimTime::NEVER, |Reverse(queued)| queued.at);
             let (steps, pool) = self.soonest_pool();
             let coming = requests.0.min(events).min(steps);
-            if coming == SimTime::NEVER || (self.inside == 0 && requests.0 == SimTime::NEVER && self.is_over()) {
+            if coming == SimTime::NEVER
+                || (self.inside == 0 && requests.0 == SimTime::NEVER && self.is_over())
+            {
                 self.timeline.close(self.now, &self.pool_states());
                 return true;
             }
@@ -355,8 +366,7 @@ impl<'a> Simulation<'a> {
             Err(lookup) => lookup,
         };
         let (endpoint, wait, overflowed) = self.choose(stream);
-        let flight =
-            Flight { request, attempts: 0, tier: 0, endpoint, overflowed, queued: SimTime(0) };
+        let flight = Flight { request, attempts: 0, tier: 0, endpoint, overflowed, queued: SimTime(0) };
         if overflowed {
             self.timeline.now(self.now).overflowed += 1;
             if self.counted(&flight.request) {
@@ -388,7 +398,7 @@ impl<'a> Simulation<'a> {
             let cache = if exact { &mut self.exact } else { &mut self.semantic };
             let Some(cache) = cache else { continue };
             lookup += SimTime::from_secs(cache.spec.lookup_secs);
-            if cache.ask(key, self.now) {
+            if cache.ask(if exact { key.exact } else { key.like }, self.now) {
                 let wrong = cache.is_false();
                 self.answer_from_cache(request, stream, exact, wrong, lookup);
                 return Ok(());
@@ -468,7 +478,11 @@ impl<'a> Simulation<'a> {
                 (chosen.unwrap_or(&shares[shares.len() - 1]).0, *classifier_secs, false)
             }
             Route::Overflow { own, fallback, when } => {
-                if self.is_full(*own, *when) { (*fallback, 0.0, true) } else { (*own, 0.0, false) }
+                if self.is_full(*own, *when) {
+                    (*fallback, 0.0, true)
+                } else {
+                    (*own, 0.0, false)
+                }
             }
         }
     }
@@ -596,7 +610,8 @@ impl<'a> Simulation<'a> {
         let flight = &mut self.flights[place as usize];
         let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
         flight.attempts += 1;
-        let (attempts, at, counted) = (flight.attempts, flight.endpoint, flight.request.at >= self.spec.warmup);
+        let (attempts, at, counted) =
+            (flight.attempts, flight.endpoint, flight.request.at >= self.spec.warmup);
         let spec = &self.spec.streams[stream];
         self.usage[stream][at].failed_attempts += u64::from(counted);
         if attempts > spec.retries_max {
@@ -604,7 +619,9 @@ impl<'a> Simulation<'a> {
             return;
         }
         // Doubling, and spread over half to the whole of it so that callers do not come back together.
-        let wait = spec.backoff_secs * f64::from(1_u32 << (attempts - 1).min(16)) * (0.5 + 0.5 * self.draws.uniform());
+        let wait = spec.backoff_secs
+            * f64::from(1_u32 << (attempts - 1).min(16))
+            * (0.5 + 0.5 * self.draws.uniform());
         self.streams[stream].retries += u64::from(counted);
         self.push(self.now + SimTime::from_secs(wait), Event::Send(place));
     }
@@ -694,7 +711,13 @@ impl<'a> Simulation<'a> {
         let place = prompt.job.id as u32;
         self.flights[place as usize].queued += prompt.scheduled.since(prompt.job.arrival);
         if prompt.job.output_tokens <= 1 {
-            self.answered(place, prompt.first_token, prompt.finished, prompt.cached_tokens, prompt.preemptions);
+            self.answered(
+                place,
+                prompt.first_token,
+                prompt.finished,
+                prompt.cached_tokens,
+                prompt.preemptions,
+            );
             return;
         }
         let secs = fixed_secs + per_token_secs * f64::from(prompt.job.prompt_tokens);
@@ -798,7 +821,9 @@ fn endpoint(spec: &SimSpec, at: usize, events: &mut Vec<(SimTime, Event)>) -> En
     let endpoint = &spec.endpoints[at];
     let name = |part: &str| format!("sim.{}.{part}", endpoint.name);
     let pool_spec = match &endpoint.kind {
-        EndpointKind::Api(api) => return Endpoint::Api(Box::new(Api::new(api.clone(), spec.seed, &name("api")))),
+        EndpointKind::Api(api) => {
+            return Endpoint::Api(Box::new(Api::new(api.clone(), spec.seed, &name("api"))));
+        }
         EndpointKind::Own(pool) => pool.as_ref().clone(),
     };
     let mut wake = Vec::new();

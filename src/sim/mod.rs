@@ -23,17 +23,19 @@ mod tally;
 mod timeline;
 
 pub use crate::unit::SimTime;
-pub use answers::{AnswerCacheSpec, AnswerHits, Eviction};
+pub use answers::{AnswerCacheSpec, AnswerHits, Eviction, Remembered};
 pub use api::{ApiSpec, Failure};
 pub use arrivals::{Crowd, Renewal};
 pub use engine::{Over, Simulation, Watcher};
 pub use pace::{Pace, StepConstants};
 pub use people::{People, PeopleOptions};
 pub use pool::{AutoScaling, Balance, PoolSpec, PrefillPool, ReplicaScaling, SpotInterruptions};
-pub use prefix::{BlockReplay, Prefix, PrefixCache};
-pub use replica::{BLOCK_TOKENS, Done, Job, Refused, Replica, ReplicaCounts, ReplicaLimits, ReplicaState, Role};
+pub use prefix::{BlockReplay, Prefix, PrefixCache, Talk};
+pub use replica::{
+    BLOCK_TOKENS, Done, Job, Refused, Replica, ReplicaCounts, ReplicaLimits, ReplicaState, Role,
+};
 pub use report::{PoolReport, SimReport};
-pub use request::{Request, Source};
+pub use request::{Key, Request, Source};
 pub use spec::{EndpointKind, EndpointSpec, OverflowWhen, Route, SimError, SimSpec, StreamSpec};
 pub use tally::{Bin, EndpointUse, Lost, PoolSample, StreamTally, Times};
 pub use timeline::TimelineReport;

@@ -108,8 +108,11 @@ impl Pace {
         per_prompt_token_secs: f64,
         decode_secs: impl Fn(f64, f64) -> f64,
     ) -> Self {
-        let prompts =
-            StepConstants { per_prompt_token_secs, step_secs: decode_secs(0.0, 0.0), ..StepConstants::default() };
+        let prompts = StepConstants {
+            per_prompt_token_secs,
+            step_secs: decode_secs(0.0, 0.0),
+            ..StepConstants::default()
+        };
         let decode = decode_table(sequences_max, prompts.step_secs, decode_secs);
         Self { decode, prompts: Prompts::Stated(prompts), yielded, factor: 1.0 }
     }
@@ -190,8 +193,10 @@ mod tests {
 
     #[test]
     fn the_number_of_steps_is_the_first_whose_end_is_not_before() {
-        for step in [DecodeStep { fixed_ns: 9e6, per_token_ns: 53.0 }, DecodeStep { fixed_ns: 7.0, per_token_ns: 0.0 }]
-        {
+        for step in [
+            DecodeStep { fixed_ns: 9e6, per_token_ns: 53.0 },
+            DecodeStep { fixed_ns: 7.0, per_token_ns: 0.0 },
+        ] {
             for steps in 1..300 {
                 let steps = f64::from(steps);
                 let end = step.run_ns(steps, 500.0, 8.0);

@@ -6,10 +6,11 @@ use crate::stats::Z95;
 use crate::unit::SimTime;
 use crate::workload::{Count, CountKind, Length, LengthSpread, Quantiles, UseCase};
 
+use super::answers::KEY_BITS;
 use super::arrivals::{Arrivals, Crowd, Renewal};
 use super::draws::Draws;
-use super::prefix::Prefix;
-use super::request::{Request, Source};
+use super::prefix::{Prefix, Talk};
+use super::request::{Key, Request, Source};
 
 /// Longest prompt or answer that is drawn, in tokens.
 const TOKENS_MAX: f64 = 1e9;
@@ -73,8 +74,9 @@ fn draw_count(count: &Count<f64>, draws: &mut Draws) -> u32 {
 
 /// A conversation under way.
 #[derive(Clone, Copy, Debug, Default)]
-struct Talk {
+struct Under {
     session: u64,
+    turn: u32,
     turns_left: u32,
     calls_left: u32,
     history: f64,
@@ -111,7 +113,7 @@ pub struct People {
     use_case: UseCase<f64>,
     popularity: Option<Zipf<f64>>,
     draws: Draws,
-    talks: Vec<Talk>,
+    talks: Vec<Under>,
     free: Vec<u32>,
     sessions: u64,
     follows: bool,
@@ -152,10 +154,24 @@ impl People {
         }
     }
 
+    /// What the next call asks, if it may be answered from a response cache.
+    ///
+    /// Wording and meaning are drawn apart, each by the use case's popularity, as the closed form takes them: the semantic
+    /// cache sees what the exact one does not answer as a stream of the same popularity.
+    fn key(&mut self) -> Option<Key> {
+        let law = self.popularity.as_ref()?;
+        if !self.draws.happens(self.use_case.repetition.cacheable_share) {
+            return None;
+        }
+        let stream = u64::from(self.stream) << KEY_BITS;
+        let exact = stream ^ law.sample(&mut self.draws) as u64;
+        Some(Key { exact, like: stream ^ law.sample(&mut self.draws) as u64 })
+    }
+
     fn begin(&mut self, at: SimTime) -> Request {
         self.sessions += 1;
         let session = (u64::from(self.stream) << 48) + self.sessions;
-        let mut talk = Talk { session, ..Talk::default() };
+        let mut talk = Under { session, ..Under::default() };
         if !self.follows {
             talk.calls_left = 1;
             talk.user = self.user.draw(&mut self.draws);
@@ -163,7 +179,7 @@ impl People {
         }
         talk.turns_left = draw_count(&self.use_case.conversation.turns, &mut self.draws);
         let place = self.free.pop().unwrap_or_else(|| {
-            self.talks.push(Talk::default());
+            self.talks.push(Under::default());
             (self.talks.len() - 1) as u32
         });
         let request = self.turn(&mut talk, at, place);
@@ -171,16 +187,18 @@ impl People {
         request
     }
 
-    fn turn(&mut self, talk: &mut Talk, at: SimTime, place: u32) -> Request {
+    fn turn(&mut self, talk: &mut Under, at: SimTime, place: u32) -> Request {
         talk.turns_left -= 1;
+        talk.turn += 1;
         talk.calls_left = draw_count(&self.use_case.agent.calls, &mut self.draws);
         talk.user = self.user.draw(&mut self.draws);
         talk.transcript = 0.0;
         self.call(talk, at, place)
     }
 
-    fn call(&mut self, talk: &mut Talk, at: SimTime, place: u32) -> Request {
+    fn call(&mut self, talk: &mut Under, at: SimTime, place: u32) -> Request {
         talk.calls_left -= 1;
+        let key = self.key();
         let use_case = &self.use_case;
         let mut output = self.output.draw(&mut self.draws);
         if let Some(most) = use_case.max_tokens {
@@ -191,12 +209,7 @@ impl People {
         }
         talk.output = output;
         let system = use_case.system_prompt_tokens.max(0.0);
-        let prompt =
-            system + talk.history + use_case.retrieved_tokens.max(0.0) + talk.user + talk.transcript;
-        let key = self.popularity.as_ref().and_then(|law| {
-            let cacheable = self.draws.happens(use_case.repetition.cacheable_share);
-            cacheable.then(|| (u64::from(self.stream) << 48) ^ law.sample(&mut self.draws) as u64)
-        });
+        let prompt = system + talk.history + use_case.retrieved_tokens.max(0.0) + talk.user + talk.transcript;
         Request {
             at,
             stream: self.stream,
@@ -205,7 +218,11 @@ impl People {
             prefix: Prefix::Session {
                 root: u64::from(self.stream) + 1,
                 root_tokens: tokens(system),
-                session: self.sends_again.then_some(talk.session),
+                talk: self.sends_again.then(|| Talk {
+                    id: talk.session,
+                    turn: talk.turn,
+                    kept_tokens: self.kept_tokens(system, talk.history),
+                }),
             },
             key,
             session: talk.session,
@@ -213,8 +230,25 @@ impl People {
         }
     }
 
+    /// Leading tokens of this turn's prompts that the next turn's begin with too. All, where a turn only adds to what was
+    /// said; the system prompt and the history, where context is retrieved anew; without the history, where it is
+    /// shortened.
+    fn kept_tokens(&self, system: f64, history: f64) -> u32 {
+        let conversation = &self.use_case.conversation;
+        let shortened = conversation.history_kept < 1.0
+            || conversation.history_limit_tokens.is_some_and(|limit| history >= limit)
+            || (self.use_case.agent.calls.expectation() > 1.0 && !self.use_case.agent.transcript_kept);
+        if shortened {
+            tokens(system)
+        } else if self.use_case.retrieved_tokens > 0.0 {
+            tokens(system + history)
+        } else {
+            u32::MAX
+        }
+    }
+
     /// What a finished turn leaves behind.
-    fn remember(&self, talk: &mut Talk) {
+    fn remember(&self, talk: &mut Under) {
         let conversation = &self.use_case.conversation;
         let transcript = if self.use_case.agent.transcript_kept { talk.transcript } else { 0.0 };
         let kept = conversation.history_kept.clamp(0.0, 1.0);

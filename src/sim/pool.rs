@@ -39,6 +39,8 @@ pub enum ReplicaScaling {
 /// Replicas that follow the calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AutoScaling {
+    /// At the beginning.
+    pub first: u32,
     /// Fewest; 0 lets calls wait for a start.
     pub min: u32,
     /// Most.
@@ -170,7 +172,8 @@ impl Pool {
             ReplicaScaling::Fixed(replicas) => (replicas, replicas),
             ReplicaScaling::Auto(auto) => {
                 wake.push((SimTime::from_secs(auto.every_secs.max(0.1)), PoolEvent::Look));
-                (auto.min, auto.max.max(auto.min))
+                let most = auto.max.max(auto.min);
+                (auto.first.clamp(auto.min, most), most)
             }
         };
         let replica = Replica::new(spec.limits, spec.pace.clone(), role, spec.prefix_cache);
@@ -281,13 +284,11 @@ impl Pool {
             }
             Balance::PrefixAware { imbalance_max } => {
                 let least = self.up().map(|at| load(&at)).min()?;
-                self.up()
-                    .filter(|at| load(at) <= least + imbalance_max as usize)
-                    .max_by_key(|at| {
-                        let replica = &self.units[*at].replica;
-                        let cached = replica.cached_tokens(&job.prefix, job.prompt_tokens);
-                        (cached, std::cmp::Reverse(replica.load()), std::cmp::Reverse(*at))
-                    })
+                self.up().filter(|at| load(at) <= least + imbalance_max as usize).max_by_key(|at| {
+                    let replica = &self.units[*at].replica;
+                    let cached = replica.cached_tokens(&job.prefix, job.prompt_tokens);
+                    (cached, std::cmp::Reverse(replica.load()), std::cmp::Reverse(*at))
+                })
             }
         }
     }
@@ -322,13 +323,7 @@ impl Pool {
         }
     }
 
-    fn come_up(
-        &mut self,
-        at: u32,
-        now: SimTime,
-        wake: &mut Vec<(SimTime, PoolEvent)>,
-        lost: &mut Vec<Job>,
-    ) {
+    fn come_up(&mut self, at: u32, now: SimTime, wake: &mut Vec<(SimTime, PoolEvent)>, lost: &mut Vec<Job>) {
         if self.units[at as usize].life != Life::Starting {
             return;
         }
@@ -378,8 +373,7 @@ impl Pool {
     fn look(&mut self, now: SimTime, wake: &mut Vec<(SimTime, PoolEvent)>) {
         let ReplicaScaling::Auto(auto) = self.spec.scaling else { return };
         wake.push((now + SimTime::from_secs(auto.every_secs.max(0.1)), PoolEvent::Look));
-        let calls: usize =
-            self.held.len() + self.units.iter().map(|unit| unit.replica.load()).sum::<usize>();
+        let calls: usize = self.held.len() + self.units.iter().map(|unit| unit.replica.load()).sum::<usize>();
         let wished = (calls as f64 / auto.calls_per_replica.max(1e-6)).ceil();
         let wished = wished.clamp(f64::from(auto.min), f64::from(auto.max.max(auto.min))) as usize;
         let coming = |unit: &Unit| matches!(unit.life, Life::Up | Life::Starting);
@@ -444,7 +438,12 @@ impl Pool {
         }
         sum.kv_share /= f64::from(sum.up.max(1));
         sum.paid_ns = self.paid_ns
-            + self.units.iter().filter_map(|unit| unit.paid_since).map(|since| now.since(since).0).sum::<u64>();
+            + self
+                .units
+                .iter()
+                .filter_map(|unit| unit.paid_since)
+                .map(|since| now.since(since).0)
+                .sum::<u64>();
         sum
     }
 

@@ -21,9 +21,21 @@ pub enum Prefix {
         root: u64,
         /// Its tokens.
         root_tokens: u32,
-        /// Identity of the conversation, whose answers are sent again; `None` if it ends here.
-        session: Option<u64>,
+        /// The conversation; `None` if it is this call alone.
+        talk: Option<Talk>,
     },
+}
+
+/// A conversation that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Talk {
+    /// Its identity.
+    pub id: u64,
+    /// Number of the turn; the calls of one turn each begin with all of the call before.
+    pub turn: u32,
+    /// Leading tokens that the next turn will begin with as well; beyond it, context that was retrieved for this turn
+    /// alone, or a history that is shortened, parts them.
+    pub kept_tokens: u32,
 }
 
 /// Odd, its bits well mixed (the golden ratio): spreads block numbers over identities.
@@ -35,8 +47,8 @@ impl Prefix {
         match self {
             Self::None => 0,
             Self::Blocks(ids) => (ids.len() as u64).min(tokens / block_tokens),
-            Self::Session { root_tokens, session, .. } => {
-                let tokens = if session.is_some() { tokens } else { tokens.min(u64::from(*root_tokens)) };
+            Self::Session { root_tokens, talk, .. } => {
+                let tokens = if talk.is_some() { tokens } else { tokens.min(u64::from(*root_tokens)) };
                 tokens / block_tokens
             }
         }
@@ -46,9 +58,16 @@ impl Prefix {
         match self {
             Self::None => block,
             Self::Blocks(ids) => ids[block as usize],
-            Self::Session { root, root_tokens, session } => {
-                let shared = (block + 1) * block_tokens <= u64::from(*root_tokens);
-                let of = if shared { *root } else { session.unwrap_or(*root) };
+            Self::Session { root, root_tokens, talk } => {
+                let end = (block + 1) * block_tokens;
+                let of = match talk {
+                    Some(talk) if end > u64::from(*root_tokens) => {
+                        let turn =
+                            if end > u64::from(talk.kept_tokens) { u64::from(talk.turn) + 1 } else { 0 };
+                        talk.id ^ turn.rotate_right(20)
+                    }
+                    _ => *root,
+                };
                 mixed(of ^ block.wrapping_mul(SPREAD))
             }
         }
@@ -113,7 +132,8 @@ impl PrefixCache {
     #[must_use]
     pub fn hits(&self, prefix: &Prefix, tokens: u64, block_tokens: u64) -> u64 {
         let known = prefix.known(tokens, block_tokens);
-        (0..known).take_while(|block| self.by_id.contains_key(&prefix.id(*block, block_tokens))).count() as u64
+        (0..known).take_while(|block| self.by_id.contains_key(&prefix.id(*block, block_tokens))).count()
+            as u64
     }
 
     /// Of the first `blocks` blocks, which are all there, those that no sequence uses.

@@ -429,7 +429,8 @@ impl Replica {
     /// Blocks that must be free to start a call, and the leading blocks that it would find.
     fn blocks_to_start(&self, at: u32) -> (u64, u64) {
         let sequence = &self.sequences[at as usize];
-        let whole = sequence.kv + if self.reserves() { sequence.job.output_tokens - sequence.answered } else { 0 };
+        let whole =
+            sequence.kv + if self.reserves() { sequence.job.output_tokens - sequence.answered } else { 0 };
         let needed = self.blocks.of(u64::from(whole));
         let Some(cache) = self.prefixes.as_ref().filter(|_| !sequence.brought) else { return (needed, 0) };
         let size = u64::from(self.limits.block_tokens);

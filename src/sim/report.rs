@@ -6,7 +6,7 @@ use crate::unit::SimTime;
 
 use super::pool::Pool;
 use super::replica::ReplicaCounts;
-use super::tally::{EndpointUse, StreamTally};
+use super::tally::{EndpointUse, Lost, StreamTally};
 use super::timeline::TimelineReport;
 
 /// A simulation's results so far.
@@ -74,18 +74,29 @@ impl SimReport {
         sum
     }
 
-    /// Whether a queue grew all the time: at the end more wait than at three quarters, there more than at half, and
+    /// Whether a queue overflowed, or grew all the time: at the end more wait than at three quarters, there more than at half, and
     /// more than a full batch in all.
     #[must_use]
     pub fn falls_behind(&self, pool: usize) -> bool {
-        let with: Vec<f64> =
-            self.timeline.bins.iter().filter_map(|bin| bin.pools.get(pool)).map(|sample| sample.waiting).collect();
+        if self.streams.iter().any(|stream| stream.lost.contains_key(&Lost::QueueFull)) {
+            return true;
+        }
+        let with: Vec<f64> = self
+            .timeline
+            .bins
+            .iter()
+            .filter_map(|bin| bin.pools.get(pool))
+            .map(|sample| sample.waiting)
+            .collect();
         // What is left after the last arrival is played to its end: only the time of arrivals tells.
         let arriving = self.timeline.bins.iter().rposition(|bin| bin.arrived > 0).map_or(0, |last| last + 1);
         let with = &with[..arriving.min(with.len())];
-        let at = |share: f64| with.get(((with.len() as f64 * share) as usize).min(with.len().saturating_sub(1)));
+        let at =
+            |share: f64| with.get(((with.len() as f64 * share) as usize).min(with.len().saturating_sub(1)));
         match (at(0.5), at(0.75), at(1.0)) {
-            (Some(half), Some(later), Some(end)) => with.len() >= 8 && *end > 32.0 && end > later && later > half,
+            (Some(half), Some(later), Some(end)) => {
+                with.len() >= 8 && *end > 32.0 && end > later && later > half
+            }
             _ => false,
         }
     }

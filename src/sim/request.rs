@@ -17,11 +17,20 @@ pub struct Request {
     /// What its prompt shares with others.
     pub prefix: Prefix,
     /// What is asked, where it repeats: two requests of one key may be answered from a response cache.
-    pub key: Option<u64>,
+    pub key: Option<Key>,
     /// Who asks: a conversation or an agent's session. What affinity keeps together.
     pub session: u64,
     /// The source's own note, given back in [`Source::answered`].
     pub note: u64,
+}
+
+/// What a request asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its wording: what the exact cache goes by.
+    pub exact: u64,
+    /// Its meaning: what the semantic cache goes by.
+    pub like: u64,
 }
 
 impl Request {

@@ -204,5 +204,4 @@ mod tests {
     fn loading_140_gb_at_2_tb_per_second_takes_70_ms() {
         assert_eq!(Bytes(140e9) / BytesPerSec(2e12), Secs(0.07));
     }
-
 }

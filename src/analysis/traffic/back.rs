@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cache::{HitRate, PromptCache};
 use crate::catalog::Catalog;
-use crate::routing::{Router, Serves, Split, RouteShare};
+use crate::routing::{RouteShare, Router, Serves, Split};
 use crate::scenario::{Problems, Scenario, ScenarioDraft};
 use crate::serving::Scaling;
 use crate::stats::Estimate;
@@ -61,7 +61,8 @@ pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[Replica
     let overflowed = share(traffic.total.overflowed, traffic.total.answered);
     if let Router::Overflow(overflow) = &plan.router {
         let fixed = |share: f64| Estimate::Fixed(share);
-        let way = |endpoint: &str, share: f64| RouteShare { endpoint: endpoint.to_owned(), share: fixed(share) };
+        let way =
+            |endpoint: &str, share: f64| RouteShare { endpoint: endpoint.to_owned(), share: fixed(share) };
         plan.router = Router::Split(Split {
             shares: vec![way(&overflow.primary, 1.0 - overflowed), way(&overflow.fallback, overflowed)],
             classifier_usd_per_request: fixed(0.0),
@@ -97,7 +98,12 @@ pub fn effect(
         simulated,
     };
     let mut rows = vec![
-        row("cost", "cost per month, at the first month's rate".into(), before.run_rate.total(), after.run_rate.total()),
+        row(
+            "cost",
+            "cost per month, at the first month's rate".into(),
+            before.run_rate.total(),
+            after.run_rate.total(),
+        ),
         row(
             "caches",
             "share of calls answered from a response cache".into(),
@@ -121,11 +127,6 @@ pub fn effect(
             let what = format!("{name}: replicas that keep the targets in the busiest hour");
             rows.push(row(&format!("{path}.replicas"), what, deployment.peak_replicas, f64::from(replicas)));
         }
-        if let Some(pool) = &found.pool {
-            let what = format!("{name}: share of the paid hours at work");
-            let closed = deployment.mean_utilisation;
-            rows.push(row(&format!("{path}.utilisation"), what, closed, pool.utilisation.mean));
-        }
         if deployment.overflow_share > 0.0 || traffic.total.overflowed > 0 {
             let simulated = traffic.total.overflowed as f64 / traffic.total.answered.max(1) as f64;
             let what = format!("{name}: share of calls that overflow");
@@ -134,8 +135,18 @@ pub fn effect(
     }
     let latency = |times: &Option<super::Percentiles>| times.as_ref().map(|times| times.mean.mean);
     for (path, what, closed_form, simulated) in [
-        ("latency.ttft", "mean time to first token, in seconds", before.latency.ttft_secs, latency(&traffic.total.ttft_secs)),
-        ("latency.tpot", "mean time per output token, in seconds", before.latency.tpot_secs, latency(&traffic.total.tpot_secs)),
+        (
+            "latency.ttft",
+            "mean time to first token, in seconds",
+            before.latency.ttft_secs,
+            latency(&traffic.total.ttft_secs),
+        ),
+        (
+            "latency.tpot",
+            "mean time per output token, in seconds",
+            before.latency.tpot_secs,
+            latency(&traffic.total.tpot_secs),
+        ),
     ] {
         if let Some(simulated) = simulated {
             rows.push(row(path, what.into(), closed_form, simulated));

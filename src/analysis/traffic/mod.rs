@@ -18,6 +18,3 @@ pub use summary::{
     EndpointTraffic, Interval, Percentiles, PoolTraffic, StreamTraffic, Traffic, TrafficWindow,
 };
 pub use system::{Outage, TrafficAsk, TrafficError};
-
-#[cfg(test)]
-mod tests;

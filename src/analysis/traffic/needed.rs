@@ -48,10 +48,11 @@ pub fn replicas_needed(
     ask: &TrafficAsk,
     listener: &dyn Listener,
 ) -> Result<Vec<ReplicasNeeded>, TrafficError> {
-    let plan = scenario.point().plans.get(ask.plan).ok_or(TrafficError::NoPlan {
-        plan: ask.plan,
-        plans: scenario.facts().plans.len(),
-    })?;
+    let plan = scenario
+        .point()
+        .plans
+        .get(ask.plan)
+        .ok_or(TrafficError::NoPlan { plan: ask.plan, plans: scenario.facts().plans.len() })?;
     let own: Vec<usize> = (0..plan.endpoints.len())
         .filter(|at| matches!(plan.endpoints[*at].serves, Serves::SelfHosted(_)))
         .collect();

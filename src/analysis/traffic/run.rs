@@ -11,7 +11,7 @@ use crate::sim::{SimReport, Simulation, Source, Watcher};
 use super::super::evaluate::header;
 use super::super::results::Header;
 use super::summary::{Traffic, sum_up};
-use super::system::{TrafficAsk, TrafficError, people, system};
+use super::system::{TrafficAsk, TrafficError, asked_before, people, system};
 
 /// Opens a trace anew for a replication: same requests each time.
 pub type TraceFactory<'a> = &'a (dyn Fn() -> Result<Box<dyn Source>, TrafficError> + Sync);
@@ -66,10 +66,16 @@ pub fn simulate<'a>(
         let spec = system(scenario, ask, seed)?;
         let horizon = spec.horizon;
         let sources: Vec<Box<dyn Source + 'a>> = match trace {
-            None => people(scenario, ask, seed).into_iter().map(|source| source as Box<dyn Source + 'a>).collect(),
+            None => {
+                people(scenario, ask, seed).into_iter().map(|source| source as Box<dyn Source + 'a>).collect()
+            }
             Some(open) => vec![open()?],
         };
         let mut simulation = Simulation::new(spec, sources)?;
+        if trace.is_none() {
+            let (exact, semantic) = asked_before(scenario, ask);
+            simulation.remember(exact, semantic);
+        }
         if replication == 0
             && let Ok(mut slot) = watcher.lock()
             && let Some(watcher) = slot.take()

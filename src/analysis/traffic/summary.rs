@@ -310,17 +310,21 @@ pub(super) fn sum_up(
 fn pool(reports: &[SimReport], endpoint: usize) -> Option<PoolTraffic> {
     let with = |report: &SimReport| report.pools.iter().position(|pool| pool.endpoint == endpoint);
     let place = reports.first().and_then(with)?;
-    let pools: Vec<_> = reports.iter().filter_map(|report| Some((report, report.pools.get(place)?))).collect();
+    let pools: Vec<_> =
+        reports.iter().filter_map(|report| Some((report, report.pools.get(place)?))).collect();
     let interval = |of: &dyn Fn(&SimReport, usize) -> f64| {
         Interval::of(&pools.iter().map(|(report, _)| of(report, place)).collect::<Vec<_>>())
     };
-    let samples = || pools.iter().flat_map(|(report, _)| &report.timeline.bins).filter_map(|bin| bin.pools.get(place));
+    let samples =
+        || pools.iter().flat_map(|(report, _)| &report.timeline.bins).filter_map(|bin| bin.pools.get(place));
     let mut counts = ReplicaCounts::default();
     for (_, pool) in &pools {
         counts.add(&pool.counts);
     }
     Some(PoolTraffic {
-        replicas: interval(&|report, at| report.pools[at].replica_hours * 3600.0 / report.end.secs().max(1e-9))?,
+        replicas: interval(&|report, at| {
+            report.pools[at].replica_hours * 3600.0 / report.end.secs().max(1e-9)
+        })?,
         utilisation: interval(&|report, at| report.pools[at].utilisation())?,
         waiting_max: samples().map(|sample| sample.waiting).fold(0.0, f64::max),
         kv_share_max: samples().map(|sample| sample.kv_share).fold(0.0, f64::max),

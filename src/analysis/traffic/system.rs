@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::cache::{HitRate, PromptCache, ResponseCache};
+use crate::cache::{HitRate, Popularity, PromptCache, ResponseCache};
 use crate::pricing::{Api, CapacityTerms};
 use crate::routing::{Endpoint, Router, SelfHosted, Serves};
 use crate::scenario::{EndpointFacts, OwnFacts, Scenario, ScenarioOf};
@@ -11,7 +11,7 @@ use crate::serving::{
 };
 use crate::sim::{
     AnswerCacheSpec, AnswerHits, ApiSpec, AutoScaling, BLOCK_TOKENS, Balance, Crowd, EndpointKind,
-    EndpointSpec, Eviction, OverflowWhen, Pace, People, PeopleOptions, PoolSpec, ReplicaLimits,
+    EndpointSpec, Eviction, OverflowWhen, Pace, People, PeopleOptions, PoolSpec, Remembered, ReplicaLimits,
     ReplicaScaling, Route, SimError, SimSpec, SimTime, Source, SpotInterruptions, StreamSpec,
 };
 use crate::unit::HOURS_PER_WEEK;
@@ -411,22 +411,17 @@ fn kv_bytes_per_token(perf: &Perf, steady: Option<Steady>) -> f64 {
 }
 
 /// Steps of a deployment whose efficiencies are stated.
-fn stated_pace(
-    facts: &OwnFacts,
-    d: &Deployment<f64>,
-    sequences_max: u32,
-    steady: Option<Steady>,
-) -> Pace {
+fn stated_pace(facts: &OwnFacts, d: &Deployment<f64>, sequences_max: u32, steady: Option<Steady>) -> Pace {
     let (model, gpu) = (&facts.model, &facts.gpu);
-    let prompt = steady.map_or(1_000.0, |steady| {
-        (steady.prompt_tokens_per_sec / steady.calls_per_sec.max(1e-12)).max(1.0)
-    });
+    let prompt = steady
+        .map_or(1_000.0, |steady| (steady.prompt_tokens_per_sec / steady.calls_per_sec.max(1e-12)).max(1.0));
     let whole = prefill_secs(model, gpu, d, prompt, prompt);
     let empty = prefill_secs(model, gpu, d, 1.0, 1.0);
     let per_token = (whole - empty).max(0.0) / prompt.max(1.0);
-    let yielded = d.speculative.as_ref().map_or(1.0, |s| {
-        crate::serving::accepted_tokens(s.acceptance, s.draft_tokens.clamp(0.0, 64.0))
-    });
+    let yielded = d
+        .speculative
+        .as_ref()
+        .map_or(1.0, |s| crate::serving::accepted_tokens(s.acceptance, s.draft_tokens.clamp(0.0, 64.0)));
     let drafting =
         d.speculative.as_ref().map_or(1.0, |s| 1.0 + s.draft_tokens.max(0.0) * s.draft_cost_share.max(0.0));
     Pace::sampled(sequences_max, yielded, per_token, |batch, context| {
@@ -441,6 +436,7 @@ fn scaling(d: &Deployment<f64>, replicas: f64, steady: Option<Steady>) -> Replic
         Scaling::Auto { min, max, startup_minutes } => {
             let batch = steady.map_or(1.0, |steady| steady.batch.max(1.0));
             ReplicaScaling::Auto(AutoScaling {
+                first: replicas.clamp(0.0, 1e5).ceil() as u32,
                 min,
                 max: max.max(min),
                 start_secs: f64::from(startup_minutes) * 60.0,
@@ -507,6 +503,63 @@ fn route(router: &Router<f64>, tiers: &[usize], slot: usize, expected: &Expected
             Route::Overflow { own: tiers[0], fallback: tiers[1], when: OverflowWhen::Calls(calls) }
         }
     }
+}
+
+/// What was asked of the exact and of the semantic cache before the window, by use case.
+///
+/// A cache is shared: an answer stays its time to live, or until so many questions of all use cases have come after it
+/// that the cache is full (Che), whichever is less. Empty where nothing is kept.
+pub(super) fn asked_before(scenario: &Scenario, ask: &TrafficAsk) -> (Vec<Remembered>, Vec<Remembered>) {
+    let state = scenario.point();
+    let caches = &state.plans[ask.plan].caches;
+    let month = u32::try_from(ask.month).unwrap_or(u32::MAX);
+    let mut asking: Vec<Remembered> = scenario
+        .facts()
+        .use_cases
+        .iter()
+        .map(|facts| {
+            let use_case = &state.workload.use_cases[facts.position];
+            let repetition = &use_case.repetition;
+            let cacheable =
+                if use_case.constraints.no_shared_cache { 0.0 } else { repetition.cacheable_share };
+            let calls = use_case.agent.calls.expectation();
+            let growth = use_case.growth.factor(month);
+            Remembered {
+                per_sec: ask.rate_factor * growth * use_case.requests_per_day * calls * cacheable / DAY,
+                popularity: Popularity::new(repetition.distinct, repetition.zipf_alpha),
+                secs: 0.0,
+            }
+        })
+        .collect();
+    let mut of = |cache: &Option<ResponseCache<f64>>| {
+        let Some(HitRate::Derived(derived)) = cache.as_ref().map(|cache| &cache.hit) else {
+            return Vec::new();
+        };
+        let secs = full_after(&asking, derived.capacity_items).min(derived.ttl_secs.max(0.0));
+        let kept = asking.iter().map(|one| Remembered { secs, ..one.clone() }).collect();
+        // The next cache is asked what this one does not answer.
+        for one in &mut asking {
+            one.per_sec *= 1.0 - one.popularity.hit_at(one.per_sec * secs);
+        }
+        kept
+    };
+    (of(&caches.exact), of(&caches.semantic))
+}
+
+/// Seconds after which a cache of `capacity` answers is full: the questions of all streams within them are so many
+/// different ones. Infinite if all fit.
+fn full_after(asking: &[Remembered], capacity: f64) -> f64 {
+    let held =
+        |secs: f64| -> f64 { asking.iter().map(|one| one.popularity.items_at(one.per_sec * secs)).sum() };
+    if held(f64::MAX) <= capacity {
+        return f64::INFINITY;
+    }
+    let (mut low, mut high) = (1e-6_f64, 1e12_f64);
+    for _ in 0..80 {
+        let middle = (low * high).sqrt();
+        if held(middle) < capacity { low = middle } else { high = middle }
+    }
+    (low * high).sqrt()
 }
 
 /// The people of every use case, at the month's volume.

@@ -1,0 +1,159 @@
+//! Laws of simulated plans.
+
+use std::sync::OnceLock;
+
+use breakeven::analysis::evaluate;
+use breakeven::analysis::traffic::{
+    Outage, Traffic, TrafficAsk, Unheard, effect, replicas_needed, simulate, with_findings,
+};
+use breakeven::catalog::Catalog;
+use breakeven::io::presets;
+use breakeven::routing::Serves;
+use breakeven::scenario::{Scenario, ScenarioDraft};
+
+fn preset(id: &str) -> (ScenarioDraft, Scenario) {
+    let draft = presets::load(id).unwrap();
+    let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap_or_else(|found| panic!("{found:#?}"));
+    (draft, scenario)
+}
+
+fn chatbot() -> &'static (ScenarioDraft, Scenario) {
+    static LOADED: OnceLock<(ScenarioDraft, Scenario)> = OnceLock::new();
+    LOADED.get_or_init(|| preset(presets::DEFAULT))
+}
+
+fn ask(plan: usize, window_secs: f64) -> TrafficAsk {
+    TrafficAsk { window_secs, ..TrafficAsk::new(plan, 1) }
+}
+
+fn run(scenario: &Scenario, ask: &TrafficAsk) -> Traffic {
+    simulate(scenario, ask, None, None, &Unheard).unwrap()
+}
+
+#[test]
+fn every_preset_and_plan_is_simulated_and_no_call_is_lost_sight_of() {
+    for preset_row in presets::scenarios() {
+        let id = preset_row.id;
+        let (draft, scenario) = preset(id);
+        for plan in 0..draft.plans.len() {
+            let traffic = run(&scenario, &ask(plan, 300.0));
+            for stream in traffic.streams.iter().chain([&traffic.total]) {
+                let lost: u64 = stream.lost.values().sum();
+                let over = stream.answered + stream.exact_hits + stream.semantic_hits + lost + stream.inside;
+                assert_eq!(stream.arrived, over, "{id} {plan} {}", stream.id);
+                assert_eq!(stream.inside, 0, "what is inside is played to its end");
+                for times in [&stream.ttft_secs, &stream.tpot_secs, &stream.e2e_secs].into_iter().flatten() {
+                    let ordered = [times.p50.mean, times.p95.mean, times.p99.mean];
+                    assert!(
+                        ordered.is_sorted() && ordered[0] > 0.0,
+                        "{id} {plan} {}: {ordered:?}",
+                        stream.id
+                    );
+                }
+            }
+            let with = with_findings(&draft, &traffic, &[]);
+            let checked = Scenario::check(&with, Catalog::shipped());
+            assert!(checked.is_ok(), "{id} {plan}: {:#?}", checked.err());
+            for effect in effect(&scenario, Catalog::shipped(), &traffic, &[]).unwrap() {
+                let finite = effect.closed_form.is_finite() && effect.simulated.is_finite();
+                assert!(finite, "{id} {plan}: {effect:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn same_ask_same_bytes_at_any_number_of_threads() {
+    let (_, scenario) = chatbot();
+    let asked = TrafficAsk { replications: 3, api_cv: 0.5, ..ask(3, 600.0) };
+    let text = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let traffic = pool.install(|| run(scenario, &asked));
+        serde_json::to_string(&traffic).unwrap()
+    };
+    let one = text(1);
+    assert_eq!(one, text(4));
+    let other = run(scenario, &TrafficAsk { seed: 2, ..asked.clone() });
+    assert_ne!(one, serde_json::to_string(&other).unwrap());
+}
+
+#[test]
+fn all_plans_see_the_same_conversations_begin() {
+    // Single calls do not depend on the answers, so every plan meets the very same ones.
+    let (draft, scenario) = preset("content-moderation");
+    let counts: Vec<Vec<u64>> = (0..draft.plans.len())
+        .map(|plan| run(&scenario, &ask(plan, 120.0)).streams.iter().map(|stream| stream.arrived).collect())
+        .collect();
+    assert!(counts[0].iter().all(|count| *count > 100), "{counts:?}");
+    assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+}
+
+#[test]
+fn without_queues_a_call_takes_what_its_provider_states() {
+    let (_, scenario) = chatbot();
+    let traffic = run(scenario, &ask(0, 600.0));
+    let state = scenario.point();
+    let Serves::Api(api) = &state.plans[0].endpoints[0].serves else { panic!("an API") };
+    let ttft = traffic.total.ttft_secs.unwrap();
+    assert!((ttft.p50.mean / api.ttft_secs - 1.0).abs() < 2e-3, "{}", ttft.p50.mean);
+    let tpot = traffic.total.tpot_secs.unwrap();
+    assert!((tpot.p50.mean * api.output_tokens_per_sec - 1.0).abs() < 2e-3, "{}", tpot.p50.mean);
+}
+
+#[test]
+fn simulated_hits_of_response_caches_are_those_of_the_closed_form() {
+    let (draft, scenario) = preset("content-moderation");
+    let plan = draft.plans.iter().position(|plan| plan.caches.exact.is_some()).unwrap();
+    let closed = evaluate(&scenario).plans[plan].cache_hit_share;
+    let traffic = run(&scenario, &TrafficAsk { window_secs: 1_800.0, ..ask(plan, 0.0) });
+    let found = traffic.total.hit_share();
+    assert!((found / closed - 1.0).abs() < 0.1, "{found} {closed}");
+}
+
+#[test]
+fn the_replicas_needed_keep_the_targets_and_one_less_does_not() {
+    let (draft, scenario) = preset("legal-document-analysis");
+    let plan =
+        draft.plans.iter().position(|plan| plan.endpoints.len() == 1 && plan.endpoints[0].id == "general");
+    let asked = ask(plan.unwrap(), 600.0);
+    let needed = replicas_needed(&scenario, &asked, &Unheard).unwrap();
+    let replicas = needed[0].simulated.unwrap();
+    assert!(replicas > 1, "{needed:?}");
+    let attained = |replicas: u32| {
+        let hour = TrafficAsk {
+            window_secs: 3_600.0,
+            warmup_secs: Some(300.0),
+            replicas: Some(replicas),
+            ..asked.clone()
+        };
+        let traffic = run(&scenario, &hour);
+        traffic.streams.iter().map(|stream| stream.slo_attainment.unwrap().mean).fold(1.0, f64::min)
+    };
+    assert!(attained(replicas) > attained(replicas - 1));
+}
+
+#[test]
+fn a_plan_that_cannot_keep_up_is_told_and_bounded() {
+    let (draft, scenario) = preset("legal-document-analysis");
+    let plan =
+        draft.plans.iter().position(|plan| plan.endpoints.len() == 1 && plan.endpoints[0].id == "general");
+    let asked = TrafficAsk { replicas: Some(1), rate_factor: 4.0, ..ask(plan.unwrap(), 3_600.0) };
+    let traffic = run(&scenario, &asked);
+    let pool = traffic.endpoints[0].pool.as_ref().unwrap();
+    assert!(pool.falls_behind, "{pool:?}");
+    // As many as may wait, and those of the batch that were preempted and wait in front.
+    assert!(pool.waiting_max <= 20_000.0 + 512.0, "{}", pool.waiting_max);
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_remedy() {
+    let (_, scenario) = chatbot();
+    let refused =
+        |asked: TrafficAsk| simulate(scenario, &asked, None, None, &Unheard).unwrap_err().to_string();
+    assert!(refused(ask(99, 60.0)).contains("the scenario has 4"));
+    assert!(refused(ask(0, f64::NAN)).contains("more than 0"));
+    assert!(refused(TrafficAsk { warmup_secs: Some(60.0), ..ask(0, 60.0) }).contains("less than the window"));
+    assert!(refused(TrafficAsk { rate_factor: -1.0, ..ask(0, 60.0) }).contains("0 or more"));
+    let outage = Outage { endpoint: "nowhere".into(), from_secs: 0.0, secs: 1.0 };
+    assert!(refused(TrafficAsk { outages: vec![outage], ..ask(0, 60.0) }).contains("nowhere"));
+}
