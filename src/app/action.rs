@@ -8,6 +8,7 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 
 use super::pages::Page;
 use super::picture::Target;
+use crate::analysis::traffic::TrafficAsk;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
@@ -117,6 +118,19 @@ pub enum Action {
     Measure(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
     SaveRows,
+    /// Plays plans under simulated traffic.
+    Simulate {
+        /// What is played, plan by plan.
+        asks: Vec<TrafficAsk>,
+        /// Whether the replicas are searched that keep the targets.
+        needed: bool,
+    },
+    /// Hold the simulation, or let it go on.
+    PauseSimulation(bool),
+    /// Stop the simulation; what was played stays.
+    StopSimulation,
+    /// Write what was simulated into the plan with this id.
+    UseSimulated(String),
     /// What the keys do, and where to begin.
     Help,
     /// Name, version, licence.
@@ -200,8 +214,13 @@ const fn bare(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::NONE, key))
 }
 
-const PAGE_KEYS: [Key; 9] =
+/// Keys of the pages, in the order of the navigation: the digits, then the digits with shift.
+const DIGITS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+
+fn page_keys() -> impl Iterator<Item = Option<KeyboardShortcut>> {
+    DIGITS.into_iter().map(ctrl).chain(DIGITS.into_iter().map(ctrl_shift))
+}
 
 /// Every verb that takes no argument, in the order of the menu.
 #[must_use]
@@ -300,8 +319,8 @@ pub fn verbs() -> Vec<Verb> {
     verbs.extend(
         Page::ALL
             .into_iter()
-            .zip(PAGE_KEYS)
-            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), ctrl(key))),
+            .zip(page_keys())
+            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), key)),
     );
     verbs
 }

@@ -207,9 +207,28 @@ impl App {
             }
             Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
             Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
+            Action::Simulate { asks, needed } => {
+                if let Some(scenario) = self.live.scenario() {
+                    let (revision, catalog) = (self.document.revision(), self.catalog.clone().into_owned().into());
+                    self.traffic.start(revision, scenario, catalog, asks, needed);
+                }
+            }
+            Action::PauseSimulation(paused) => self.traffic.pause(paused),
+            Action::StopSimulation => self.traffic.stop(),
+            Action::UseSimulated(plan) => self.use_simulated(&plan),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
+    }
+
+    /// Writes what was simulated into a plan: a step that can be taken back.
+    fn use_simulated(&mut self, plan: &str) {
+        let shown = self.traffic.shown();
+        let Some(played) = shown.played.iter().find(|played| played.traffic.plan == plan) else { return };
+        self.document.draft =
+            crate::analysis::traffic::with_findings(&self.document.draft, &played.traffic, &played.needed);
+        self.notices
+            .note(format!("{}: computed with what was simulated; undo takes it back", played.traffic.name));
     }
 
     fn step(&mut self, which: impl FnOnce(&mut Document) -> bool) {
@@ -263,6 +282,7 @@ impl App {
         let (serving, trust) = (self.session.serving.clone(), self.session.trust.clone());
         self.session = super::view::Session { page, serving, trust, ..Default::default() };
         self.errands.forget();
+        self.traffic.forget();
         self.live.forget();
         self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
     }

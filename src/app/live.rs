@@ -229,6 +229,12 @@ impl Live {
         (self.place == Where::Inline).then_some(Duration::ZERO)
     }
 
+    /// The scenario of the newest revision; none while it does not check.
+    #[must_use]
+    pub fn scenario(&self) -> Option<Arc<Scenario>> {
+        self.scenario.clone().filter(|_| self.good)
+    }
+
     /// What is wrong with the draft, or worth knowing.
     #[must_use]
     pub const fn problems(&self) -> &Problems {

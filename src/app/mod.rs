@@ -26,6 +26,7 @@ pub mod readings;
 mod recovery;
 mod status;
 pub mod theme;
+pub mod traffic;
 pub mod view;
 pub mod widgets;
 
@@ -54,6 +55,7 @@ use self::picture::Pictures;
 use self::prefs::PrefsLost;
 use self::recovery::Autosave;
 use self::theme::Theme;
+use self::traffic::TrafficRunner;
 use self::view::{Outbox, Session, View};
 use self::widgets::Baseline;
 
@@ -108,6 +110,7 @@ pub struct App {
     dialog: Option<Dialog>,
     files: Files,
     errands: ErrandRunner,
+    traffic: TrafficRunner,
     pictures: Pictures,
     autosave: Option<Autosave>,
     /// What to do once the document is saved.
@@ -154,6 +157,7 @@ impl App {
             dialog: None,
             files: Files::new(wake(ctx)),
             errands: ErrandRunner::new(place, wake(ctx)),
+            traffic: TrafficRunner::new(place, wake(ctx)),
             pictures: Pictures::default(),
             autosave: places.recovery().map(|folder| Autosave::new(Some(folder))),
             after_save: None,
@@ -245,6 +249,7 @@ impl App {
         if let Some(again) = again {
             ctx.request_repaint_after(again);
         }
+        self.traffic.poll();
         if let Some(fitted) = self.errands.poll(&mut self.notices) {
             self.trace_fitted(&fitted);
         }
@@ -398,7 +403,7 @@ impl App {
 
     /// Draws with everything that a page may see.
     fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
-        let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
+        let Self { document, opened, session, live, catalog, errands, traffic, prefs, .. } = self;
         let view = View {
             outcome: live.outcome(),
             forecast: live.forecast(),
@@ -411,6 +416,7 @@ impl App {
             revision: document.revision(),
             theme,
             errands: errands.answers(),
+            traffic: traffic.shown(),
             recent: &prefs.recent,
         };
         ui.push_id(session.page, |ui| draw(ui, &mut document.draft, session, &view, out));

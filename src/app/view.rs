@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use super::action::Action;
 use super::pages::Page;
 use super::pages::serving::state::ServingState;
+use super::pages::traffic::TrafficState;
 use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
 use super::readings::Readings;
 use super::theme::Theme;
+use super::traffic::Simulated;
 use super::widgets::Baseline;
 use crate::analysis::{BreakEven, Forecast, Outcome, PlanForecast, PlanOutcome, Sensitivity};
 use crate::catalog::Catalog;
@@ -64,6 +66,8 @@ pub struct View<'a> {
     pub theme: &'a Theme,
     /// Answers to [`Action::CountTokens`] and [`Action::FitTrace`], and what is on its way.
     pub errands: &'a Errands,
+    /// The last simulation, and the one under way.
+    pub traffic: &'a Simulated,
     /// Scenario files that were open before, latest first.
     pub recent: &'a [PathBuf],
 }
@@ -140,6 +144,8 @@ pub struct Session {
     pub picks: BTreeMap<String, String>,
     /// What the page *Serving* looks at.
     pub serving: ServingState,
+    /// What the page *Traffic* looks at.
+    pub traffic: TrafficState,
     /// What the page on trust looks at.
     pub trust: TrustState,
 }

@@ -13,7 +13,7 @@ mod system;
 
 pub use back::{Effect, effect, with_findings};
 pub use needed::{ReplicasNeeded, replicas_needed};
-pub use run::{Listener, TraceFactory, Unheard, simulate};
+pub use run::{Listener, TraceFactory, Unheard, simulate, so_far};
 pub use summary::{
     EndpointTraffic, Interval, Percentiles, PoolTraffic, StreamTraffic, Traffic, TrafficWindow,
 };

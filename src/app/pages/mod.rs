@@ -15,6 +15,7 @@ pub mod sensitivity;
 pub mod serving;
 pub mod settings;
 mod trace;
+pub mod traffic;
 pub mod trust;
 pub mod words;
 pub mod workload;
@@ -46,6 +47,8 @@ pub enum Page {
     Serving,
     /// How far predictions are from measurements.
     Trust,
+    /// What averages hide.
+    Traffic,
     /// Models, GPUs and prices.
     Catalogue,
     /// Worked examples and files.
@@ -53,15 +56,16 @@ pub enum Page {
 }
 
 /// What one wants, and the pages for it.
-pub const NAVIGATION: [(&str, &[Page]); 3] = [
+pub const NAVIGATION: [(&str, &[Page]); 4] = [
     ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
     ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Trust, Page::Catalogue]),
+    ("Run", &[Page::Traffic]),
     ("Exchange", &[Page::Examples]),
 ];
 
 impl Page {
     /// Every page, in the order of the navigation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Overview,
         Self::BreakEven,
         Self::Sensitivity,
@@ -70,6 +74,7 @@ impl Page {
         Self::Serving,
         Self::Trust,
         Self::Catalogue,
+        Self::Traffic,
         Self::Examples,
     ];
 
@@ -84,6 +89,7 @@ impl Page {
             Self::Plans => "Plans",
             Self::Serving => "Serving",
             Self::Trust => "How far to trust this",
+            Self::Traffic => "Traffic",
             Self::Catalogue => "Catalogue",
             Self::Examples => "Examples and files",
         }
@@ -100,6 +106,7 @@ impl Page {
             Self::Plans => "The alternatives: buy, build, or mix",
             Self::Serving => "What a model on GPUs serves: memory, throughput, latency and price",
             Self::Trust => "Predicted against published: the errors of the serving model, worst first",
+            Self::Traffic => "What averages hide: queues, bursts and tails, request by request",
             Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
             Self::Examples => "Worked examples, recent files, open and save",
         }
@@ -136,6 +143,7 @@ pub fn ui(
         Page::Plans => plans::ui(ui, draft, session, view, out),
         Page::Serving => serving::ui(ui, draft, session, view, out),
         Page::Trust => trust::ui(ui, session, view, out),
+        Page::Traffic => traffic::ui(ui, draft, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),
         Page::Examples => examples::ui(ui, view, out),
     }

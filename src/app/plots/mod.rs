@@ -15,5 +15,6 @@ pub mod months;
 pub mod paint;
 pub mod roofline;
 pub mod scatter;
+pub mod strip;
 pub mod tornado;
 pub mod volume;
