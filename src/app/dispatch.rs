@@ -209,7 +209,8 @@ impl App {
             Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
             Action::Simulate { asks, needed } => {
                 if let Some(scenario) = self.live.scenario() {
-                    let (revision, catalog) = (self.document.revision(), self.catalog.clone().into_owned().into());
+                    let (revision, catalog) =
+                        (self.document.revision(), self.catalog.clone().into_owned().into());
                     self.traffic.start(revision, scenario, catalog, asks, needed);
                 }
             }

@@ -81,7 +81,7 @@ const STRIP: f32 = 104.0;
 pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let mut state = std::mem::take(&mut session.traffic);
     let shown = view.traffic;
-    sentence(ui, &answer(shown, view));
+    sentence(ui, &answer(shown));
     ui.add_space(space::S);
     controls_ui(ui, draft, &mut state, view, out);
     ui.add_space(space::S);
@@ -105,7 +105,7 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
 }
 
 /// What the simulation says, in a sentence.
-fn answer(shown: &Simulated, view: &View<'_>) -> String {
+fn answer(shown: &Simulated) -> String {
     let Some(first) = shown.played.first() else {
         return "How a plan holds under real traffic, request by request.".to_owned();
     };
@@ -120,8 +120,7 @@ fn answer(shown: &Simulated, view: &View<'_>) -> String {
         return format!("{}: {} cannot keep up, its queue grows without end.", traffic.name, endpoint.name);
     }
     let cost = first.effects.iter().find(|effect| effect.path == "cost").map_or_else(String::new, |cost| {
-        let _ = view;
-        format!("; with what was found it costs {} a month", format::usd(cost.simulated))
+        format!("; with what was found it costs {} a month at this volume", format::usd(cost.simulated))
     });
     format!(
         "{}: {} of the calls are answered within the targets{ttft}{cost}.",
@@ -196,7 +195,7 @@ fn controls_ui(
             state.rate = 1.0;
         }
         weak(ui, "Replicas");
-        let hint = TextEdit::singleline(&mut state.replicas).hint_text("as planned").desired_width(72.0);
+        let hint = TextEdit::singleline(&mut state.replicas).hint_text("as planned").desired_width(88.0);
         let field = ui.add(hint);
         label(ui, field.id, "Replicas of own endpoints");
         let bad = !state.replicas.trim().is_empty()
@@ -356,7 +355,7 @@ fn percentiles_ui(ui: &mut Ui, played: &[Played]) {
             let of = |span: Span, of: fn(&crate::analysis::traffic::Percentiles) -> Interval| {
                 span.of(&one.traffic).map_or_else(|| "none".to_owned(), |times| format::secs(of(times).mean))
             };
-            ui.add(Label::new(RichText::new(&one.traffic.name).color(theme.plan(one.plan))).truncate());
+            ui.add(Label::new(RichText::new(&one.traffic.name).color(theme.plan(one.plan))).extend());
             let cells = [
                 total.slo_attainment.map_or_else(String::new, |share| format::percent(share.mean)),
                 of(Span::Ttft, |times| times.p50),

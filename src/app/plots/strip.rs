@@ -1,7 +1,7 @@
 //! A narrow plot of something over time or of a distribution: one line per plan, many of them on a page.
 
-use eframe::egui::{RichText, Role, TextStyle, Ui, Vec2b, WidgetInfo};
-use egui_plot::{AxisHints, Line, Plot, PlotPoint, PlotPoints, VLine};
+use eframe::egui::{Rangef, RichText, Role, TextStyle, Ui, Vec2b, WidgetInfo};
+use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotPoint, PlotPoints, VLine};
 
 use super::axis;
 use crate::app::theme::Theme;
@@ -12,7 +12,7 @@ use crate::unit::format;
 pub struct StripLine<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Place of the plan: its colour and dash.
+    /// Place of the plan: its colour.
     pub plan: usize,
     /// Its points.
     pub points: &'a [PlotPoint],
@@ -73,22 +73,26 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Option<f64> {
     };
     let small = TextStyle::Small.resolve(ui.style());
     let share = strip.share || strip.along == Along::Seconds;
-    let y = AxisHints::new_y().tick_label_color(theme.text_weak).tick_label_font(small.clone()).formatter(
-        move |mark, _| {
+    let y = AxisHints::new_y()
+        .label_spacing(Rangef::new(12.0, 20.0))
+        .tick_label_color(theme.text_weak)
+        .tick_label_font(small.clone())
+        .formatter(move |mark, _| {
             if share { format::percent(mark.value) } else { format::tick(mark.value, mark.step_size) }
-        },
-    );
+        });
     let along = strip.along;
-    let x = AxisHints::new_x().tick_label_color(theme.text_weak).tick_label_font(small).formatter(
-        move |mark, range| match along {
+    let x = AxisHints::new_x()
+        .label_spacing(Rangef::new(20.0, 34.0))
+        .tick_label_color(theme.text_weak)
+        .tick_label_font(small)
+        .formatter(move |mark, range| match along {
             Along::Hours => format!("{} h", format::tick(mark.value, mark.step_size)),
             Along::Seconds if (mark.value - mark.value.round()).abs() < 1e-6 => {
                 let _ = range;
                 format::secs(10f64.powf(mark.value))
             }
             Along::Seconds => String::new(),
-        },
-    );
+        });
     let mut plot = Plot::new(strip.title)
         .height(strip.height)
         .show_background(false)
@@ -113,12 +117,12 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Option<f64> {
         for target in strip.targets {
             plot.vline(VLine::new("", *target).color(theme.warning).width(1.0).allow_hover(false));
         }
-        for line in strip.lines {
+        for (place, line) in strip.lines.iter().enumerate() {
+            // The first is solid: alone it needs no dash, and beside others it is told apart by having none.
+            let style = if place == 0 { LineStyle::Solid } else { LineStyle::dashed_dense() };
             let points = PlotPoints::Borrowed(line.points);
             let color = theme.plan(line.plan);
-            plot.line(
-                Line::new(line.name, points).color(color).width(1.6).style(Theme::plan_dash(line.plan)),
-            );
+            plot.line(Line::new(line.name, points).color(color).width(1.6).style(style));
         }
         if let Some(at) = strip.mark {
             plot.vline(VLine::new("", at).color(theme.text_weak).width(1.0).allow_hover(false));
