@@ -8,6 +8,8 @@ pub mod hf_config;
 pub mod json;
 pub mod measured;
 pub mod overlay;
+mod packed;
 pub mod presets;
+pub mod replay;
 pub mod scenario;
 pub mod trace;
