@@ -11,5 +11,6 @@ pub mod overlay;
 mod packed;
 pub mod presets;
 pub mod replay;
+pub mod requests;
 pub mod scenario;
 pub mod trace;

@@ -50,7 +50,8 @@ impl Zstd {
             match self.frame.init(&mut self.packed) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length, ..
+                    length,
+                    ..
                 })) => {
                     let skipped = io::copy(&mut (&mut self.packed).take(u64::from(length)), &mut io::sink())?;
                     if skipped < u64::from(length) {

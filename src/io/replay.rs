@@ -104,14 +104,12 @@ pub enum ReplayError {
         /// The file.
         path: PathBuf,
     },
-    /// A client without lengths.
-    #[error("the lengths of client {client} of pool {pool} are missing; add rows for it: {}", path.display())]
+    /// A table of lengths that has none of the clients.
+    #[error("no client of pool {pool} has lengths; add rows for them: {}", path.display())]
     NoLengths {
         /// The table of lengths.
         path: PathBuf,
-        /// The client.
-        client: String,
-        /// Its pool.
+        /// The pool.
         pool: String,
     },
     /// Several pools and none chosen, or one that is not there.
@@ -374,7 +372,9 @@ impl Replay {
     fn played(&mut self, row: Row, at: f64) -> Option<Request> {
         let options = &self.options;
         let (prompt, output) = (scaled(row.prompt, options.prompt), scaled(row.output, options.output));
-        if let Some(context) = options.context_tokens.filter(|context| *context < prompt.saturating_add(output)) {
+        if let Some(context) =
+            options.context_tokens.filter(|context| *context < prompt.saturating_add(output))
+        {
             if self.pass == 0 {
                 self.account.drop_row(DropReason::Context, row.line, || {
                     format!("{prompt} + {output} tokens are more than {context}; shorten it, or allow a longer context")
@@ -408,9 +408,7 @@ impl Replay {
         let every = match (options.repeat_every_secs, options.until_secs) {
             (Some(every), _) => every,
             (None, Some(until)) => until - from,
-            (None, None) if self.taken > 1 => {
-                last - from + (last - self.first) / (self.taken - 1) as f64
-            }
+            (None, None) if self.taken > 1 => last - from + (last - self.first) / (self.taken - 1) as f64,
             (None, None) => 0.0,
         };
         if every <= 0.0 || every < last - from {
@@ -517,7 +515,8 @@ fn renewed(prefix: Prefix, factor: f64, again: bool, renew: impl Fn(u64) -> u64)
             Prefix::Blocks { ids, tokens: scaled(tokens, factor) }
         }
         Prefix::Pieces(pieces) if again || factor != 1.0 => {
-            let renewed = |p: &Piece| Piece { end: scaled(p.end, factor), id: if again { renew(p.id) } else { p.id } };
+            let renewed =
+                |p: &Piece| Piece { end: scaled(p.end, factor), id: if again { renew(p.id) } else { p.id } };
             Prefix::Pieces(pieces.iter().map(renewed).collect())
         }
         Prefix::Pieces(pieces) => Prefix::Pieces(pieces),

@@ -177,7 +177,9 @@ impl Agents {
             let row = session.row(&call);
             // Rows of a session never come before it starts, and no earlier session is still to be read.
             if self.sorted.push(row.at, 0, row).is_err() {
-                account.drop_row(DropReason::Late, call.line, || "it comes before its session starts".to_owned());
+                account.drop_row(DropReason::Late, call.line, || {
+                    "it comes before its session starts".to_owned()
+                });
             }
             account.waiting_max = account.waiting_max.max(self.sorted.len());
             if self.sorted.len() > OPEN_MAX {
@@ -211,7 +213,11 @@ impl Agents {
 }
 
 /// Reads a row's cells; `None` is counted.
-fn call<'a>(line: u64, cell: impl Fn(usize) -> Option<&'a [u8]>, account: &mut ReplayAccount) -> Option<Call> {
+fn call<'a>(
+    line: u64,
+    cell: impl Fn(usize) -> Option<&'a [u8]>,
+    account: &mut ReplayAccount,
+) -> Option<Call> {
     let dropped = &mut account.dropped;
     let session = fields::text(dropped, line, COLUMNS[0], cell(0))?;
     let agent = fields::text(dropped, line, COLUMNS[1], cell(1))?;

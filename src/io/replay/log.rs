@@ -9,7 +9,9 @@ use jiff::civil::DateTime;
 use rustc_hash::FxHasher;
 use serde_json::{Map, Value};
 
-use super::super::trace::{Clock, Columns, TraceError, delimiter_of, fields, named, plain_name, plain_text, shortened};
+use super::super::trace::{
+    Clock, Columns, TraceError, delimiter_of, fields, named, plain_name, plain_text, shortened,
+};
 use super::lines::{Line, Lines, cells};
 use super::order::Sorted;
 use super::seen::Ids;
@@ -92,12 +94,13 @@ impl Layout {
     }
 
     fn of_json(&self, row: &Map<String, Value>) -> Cells {
-        let cell =
-            |name: &str| row.get(name).filter(|v| !v.is_null()).map(|v| plain_text(v).into_bytes());
+        let cell = |name: &str| row.get(name).filter(|v| !v.is_null()).map(|v| plain_text(v).into_bytes());
         let may = |place: &Option<(String, usize)>| place.as_ref().and_then(|(name, _)| cell(name));
         let blocks = self.blocks.as_ref().and_then(|(name, _)| match row.get(name)? {
             Value::Array(all) => Some(
-                all.iter().map(|id| id.as_u64().unwrap_or_else(|| hashed(plain_text(id).as_bytes()))).collect(),
+                all.iter()
+                    .map(|id| id.as_u64().unwrap_or_else(|| hashed(plain_text(id).as_bytes())))
+                    .collect(),
             ),
             Value::Null => None,
             other => Some(identities(plain_text(other).as_bytes())),
@@ -325,7 +328,8 @@ impl Log {
         let columns = &layout.columns;
         let dropped = &mut account.dropped;
         let prompt = fields::tokens(dropped, line, &columns.prompt, cells.prompt.as_deref());
-        let output = prompt.and_then(|_| fields::tokens(dropped, line, &columns.output, cells.output.as_deref()));
+        let output =
+            prompt.and_then(|_| fields::tokens(dropped, line, &columns.output, cells.output.as_deref()));
         let time = output.and_then(|_| fields::text(dropped, line, &columns.time, cells.time.as_deref()));
         let (Some(prompt), Some(output), Some(time)) = (prompt, output, time) else {
             return Ok(Read::Nothing);
@@ -334,7 +338,8 @@ impl Log {
         let at = fields::time(dropped, &mut self.clock, (&self.path, line), column, time)?;
         let Some(at) = at else { return Ok(Read::Nothing) };
         if columns.format == "BurstGPT" && output == 0 {
-            let example = || format!("{} is 0, which BurstGPT writes for a failure; it loads nothing", columns.output);
+            let example =
+                || format!("{} is 0, which BurstGPT writes for a failure; it loads nothing", columns.output);
             account.drop_row(DropReason::Failed, line, example);
             return Ok(Read::Nothing);
         }
@@ -350,7 +355,9 @@ impl Log {
                 Some(same) if same == told => {
                     account.drop_row(DropReason::Duplicate, line, || {
                         let shown = shortened(&String::from_utf8_lossy(id));
-                        format!("id {shown} came before, at the same time and as long; write each request once")
+                        format!(
+                            "id {shown} came before, at the same time and as long; write each request once"
+                        )
                     });
                     return Ok(Read::Nothing);
                 }

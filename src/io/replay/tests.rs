@@ -102,7 +102,8 @@ fn each_public_log_is_recognised() {
 fn packed_traces_are_told_by_their_content() {
     let text = seconds(5_000);
     let expected = played(&text, &plain());
-    let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd =
+        ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
     for packed in [gzip(text.as_bytes()), zstd] {
         assert!(packed.len() < text.len());
         assert_eq!(played_bytes(&packed, &plain()), expected);
@@ -117,7 +118,10 @@ fn a_packed_trace_that_is_cut_off_is_an_error_after_the_rows_that_are_whole() {
     let watch = replay.watch();
     assert!(replay.by_ref().count() > 50_000);
     let message = replay.error().expect("cut off").to_string();
-    assert!(message.contains("ends early or is damaged after") && message.contains("fetch it again"), "{message}");
+    assert!(
+        message.contains("ends early or is damaged after") && message.contains("fetch it again"),
+        "{message}"
+    );
     drop(replay);
     assert_eq!(watch.error().expect("seen from outside").to_string(), message);
     assert!(failure(b"\x1f\x8b\x08rest", &plain()).contains("damaged after 0 rows"));
@@ -161,10 +165,7 @@ fn every_fault_costs_its_row_and_is_counted_with_its_first_line() {
                    e,4,30,1\ne,4,30,1\ne,5,30,1\nf,6,2000000000,1\ng,7,900,200\nh,x,1,1\n\"i,8,1,1\nj,2000,40,1\n";
     let options = ReplayOptions { context_tokens: Some(1000), ..plain() };
     let (requests, account) = played(content, &options);
-    assert_eq!(
-        rows(&requests),
-        [(0.0, 10, 1), (2.0, 20, 1), (4.0, 30, 1), (5.0, 30, 1), (2000.0, 40, 1)]
-    );
+    assert_eq!(rows(&requests), [(0.0, 10, 1), (2.0, 20, 1), (4.0, 30, 1), (5.0, 30, 1), (2000.0, 40, 1)]);
     let found: Vec<_> = account.dropped.iter().map(|d| (d.reason, d.count, d.first_line)).collect();
     let expected = [
         (DropReason::NoPrompt, 1, 3),
@@ -214,7 +215,10 @@ fn rows_a_little_out_of_order_are_sorted_and_those_far_out_are_left_out() {
     let options = ReplayOptions { waiting_rows: 100, ..plain() };
     let (requests, account) = played(&content, &options);
     assert_eq!((requests.len(), account.out_of_order.count), (1_001, 1));
-    assert_eq!(account.dropped[0].to_string().split(':').next(), Some("1 row left out (too late to be sorted into place); line 1003"));
+    assert_eq!(
+        account.dropped[0].to_string().split(':').next(),
+        Some("1 row left out (too late to be sorted into place); line 1003")
+    );
 }
 
 #[test]
@@ -397,7 +401,8 @@ fn windows_expect_their_rate_whatever_the_variation() {
     // 200 windows of 100 s: rates 2 and 0 by turns for a bursty client, 1 throughout for a steady one.
     let mut content = RATES.to_owned();
     for window in 0..200 {
-        writeln!(content, "p,a,{},{},3\np,b,{},1,1", 100 * window, 2 * (window % 2), 100 * window).expect("text");
+        writeln!(content, "p,a,{},{},3\np,b,{},1,1", 100 * window, 2 * (window % 2), 100 * window)
+            .expect("text");
     }
     let options = ReplayOptions { lengths: Some(WindowLengths::Fixed { prompt: 50, output: 5 }), ..plain() };
     let mut total = 0;
@@ -437,7 +442,7 @@ fn rates_need_a_pool_and_lengths() {
     assert!(failure(content.as_bytes(), &chosen).contains("rates but no lengths"));
     let (_folder, table) = file(b"pool,client,window_start_s,in_mean,in_p50,in_p95,in_p99,out_mean,out_p50,out_p95,out_p99\nb,y,0,1,1,1,1,1,1,1,1\n");
     let other = ReplayOptions { lengths: Some(WindowLengths::File(table)), ..chosen.clone() };
-    assert!(failure(content.as_bytes(), &other).contains("lengths of client x of pool b are missing"));
+    assert!(failure(content.as_bytes(), &other).contains("no client of pool b has lengths"));
     let bad = RATES.to_owned() + "a,x,0,fast,1\n";
     let message = failure(bad.as_bytes(), &ReplayOptions { lengths, ..plain() });
     assert!(message.contains("line 2: rate_req_s is \"fast\"; write a number"), "{message}");
@@ -465,7 +470,9 @@ fn published_requests(name: &str, options: &ReplayOptions) -> Option<(Vec<Reques
 
 #[test]
 fn mooncake_conversations_hit_as_an_independent_computation_says() {
-    let Some((requests, _)) = published_requests("mooncake_conversation_trace.jsonl", &plain()) else { return };
+    let Some((requests, _)) = published_requests("mooncake_conversation_trace.jsonl", &plain()) else {
+        return;
+    };
     let hits = |capacity: Option<u64>| {
         let mut cache = BlockReplay::new(capacity, 512);
         requests.iter().for_each(|r| {
@@ -488,7 +495,9 @@ fn mooncake_conversations_hit_as_an_independent_computation_says() {
 #[test]
 fn claude_code_sessions_hit_as_an_independent_computation_says() {
     let options = ReplayOptions { sessions_per_hour: Some(20.0), ..plain() };
-    let Some((requests, account)) = published_requests("weka_claude_code_requests.csv", &options) else { return };
+    let Some((requests, account)) = published_requests("weka_claude_code_requests.csv", &options) else {
+        return;
+    };
     let mut cache = BlockReplay::new(None, 64);
     for request in &requests {
         cache.request(&request.prefix, u64::from(request.prompt_tokens));
@@ -525,8 +534,28 @@ fn the_published_rates_are_met() {
         until_secs: Some(86_400.0),
         ..plain()
     };
-    let Some((requests, account)) = published_requests("servegen_client_windows_head.csv", &options) else { return };
-    let mean = |of: fn(&Request) -> u32| requests.iter().map(|r| f64::from(of(r))).sum::<f64>() / requests.len() as f64;
-    eprintln!("{} requests, {} in, {} out, {:?}", requests.len(), mean(|r| r.prompt_tokens), mean(|r| r.output_tokens), account.notes);
-    assert!(!requests.is_empty());
+    let Some((requests, account)) = published_requests("servegen_client_windows_head.csv", &options) else {
+        return;
+    };
+    let mean = |of: fn(&Request) -> u32| {
+        requests.iter().map(|r| f64::from(of(r))).sum::<f64>() / requests.len() as f64
+    };
+    eprintln!(
+        "{} requests, {} in, {} out, {:?}",
+        requests.len(),
+        mean(|r| r.prompt_tokens),
+        mean(|r| r.output_tokens),
+        account.notes
+    );
+    // Expected: the sum of rates times 600 s of the first day.
+    let text =
+        fs::read_to_string(published("servegen_client_windows_head.csv").expect("there")).expect("reads");
+    let expected: f64 = text
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .filter(|c| c[0] == "m-large" && c[2].parse::<f64>().expect("number") < 86_400.0)
+        .map(|c| 600.0 * c[3].parse::<f64>().expect("number"))
+        .sum();
+    assert!((requests.len() as f64 / expected - 1.0).abs() < 0.03, "{} {expected}", requests.len());
+    assert!(account.notes[1].contains("have no lengths in the table"), "{:?}", account.notes);
 }
