@@ -42,8 +42,8 @@
 //!
 //! # Features
 //!
-//! `cli` (terminal), `gpu` (compute shaders) and `app` (window) are on by default; without them the core builds and
-//! tests with neither window nor GPU. `window-tests` adds the tests that drive the window.
+//! `cli` (terminal), `gpu` (compute shaders), `app` (window) and `parquet` (tables of simulated requests as Parquet) are
+//! on by default; without them the core builds and tests with neither window nor GPU. `window-tests` adds the tests that drive the window.
 
 pub mod analysis;
 #[cfg(feature = "app")]

@@ -27,7 +27,7 @@ use ron::ser::PrettyConfig;
 use crate::scenario::ScenarioDraft;
 
 pub use error::{Fault, Place, ScenarioFileError};
-pub use save::{SaveError, replace, save};
+pub use save::{Replacement, SaveError, replace, save};
 
 /// Largest scenario file that is read, in bytes; the largest of a person's own is some 100 kB.
 pub const BYTES_MAX: u64 = 8_000_000;

@@ -1,34 +1,35 @@
 //! Reading request traces: when requests came and how long they were.
 //!
-//! Recognised by their columns: the Azure LLM inference traces, BurstGPT, Mooncake (JSON lines), and any CSV or
+//! Recognised by their columns, packed with gzip or zstd or not: the Azure LLM inference traces, BurstGPT, Mooncake (JSON lines), and any CSV or
 //! JSON lines with a time and two token columns of a known name. Rows that cannot be read are left out and
 //! counted with the line of the first; what is ambiguous for the whole file is an error, never a guess.
 //! Start with [`read`]. Rates per window (ServeGen) are read by [`read_windows`].
 
 mod clock;
 mod columns;
+pub(super) mod fields;
 mod windows;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::unit::format::{Unit, parse};
 use crate::workload::{DropReason, Trace, TraceRow};
 
-use clock::Clock;
-use columns::{Columns, found};
+use super::packed::{self, Input};
+
+pub(super) use clock::Clock;
+pub(super) use columns::{Chosen, Columns, found, named, plain_name, seconds_per};
 pub use windows::read_windows;
 
 /// Longest line that is read, in bytes: a request of a million tokens with its block hashes has some 100 KB.
-const LINE_BYTES_MAX: u64 = 16_000_000;
+pub(super) const LINE_BYTES_MAX: u64 = 16_000_000;
 
 /// Largest number of tokens that a request can have; above it the value is taken for a mistake.
-const TOKENS_MAX: f64 = 1e9;
+pub(super) const TOKENS_MAX: f64 = 1e9;
 
 /// Rows between two calls of a watcher.
 const WATCH_ROWS: u64 = 4096;
@@ -145,22 +146,20 @@ pub fn read_watched(path: &Path, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) 
     state.finish()
 }
 
-/// Opens a text and looks at its first byte that is not white space; a byte order mark is skipped.
-fn open(path: &Path) -> Result<(BufReader<File>, u8), TraceError> {
+/// Opens a text, packed or not, and looks at its first byte that is not white space; a byte order mark is skipped.
+pub(super) fn open(path: &Path) -> Result<(Input, u8), TraceError> {
     let read = |source| TraceError::Read { path: path.to_owned(), source };
     let not_text = |found| TraceError::NotText { path: path.to_owned(), found };
-    let file = File::open(path).map_err(read)?;
-    if file.metadata().map_err(read)?.is_dir() {
+    if path.is_dir() {
         return Err(not_text("a folder"));
     }
-    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut reader = packed::open(path).map_err(read)?;
     let head = reader.fill_buf().map_err(read)?;
     let kind = match head {
         [] => Some("empty"),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16"),
-        [0x1F, 0x8B, ..] => Some("compressed (gzip)"),
-        [b'P', b'K', 3, 4, ..] => Some("compressed (zip)"),
-        [b'P', b'A', b'R', b'1', ..] => Some("a Parquet table"),
+        [b'P', b'K', 3, 4, ..] => Some("compressed (zip; unpack it first, or pack it with gzip or zstd)"),
+        [b'P', b'A', b'R', b'1', ..] => Some(PARQUET),
         head if head.contains(&0) => Some("binary"),
         _ => None,
     };
@@ -172,6 +171,10 @@ fn open(path: &Path) -> Result<(BufReader<File>, u8), TraceError> {
     reader.consume(mark);
     Ok((reader, first.ok_or_else(|| not_text("empty"))?))
 }
+
+/// What is said of Parquet: reading it would take a library as large as the rest of the readers together.
+const PARQUET: &str = "a Parquet table, which is not read; convert it, for example with DuckDB: COPY \
+                       (FROM 'trace.parquet') TO 'trace.csv.gz'";
 
 struct Reading<'a> {
     path: &'a Path,
@@ -198,81 +201,19 @@ impl Reading<'_> {
             return Err(TraceError::Stopped { path: self.path.to_owned(), rows: self.seen });
         }
         let line = fields.line;
-        let prompt = self.tokens(line, &columns.prompt, fields.prompt);
-        let output = prompt.and_then(|_| self.tokens(line, &columns.output, fields.output));
-        let time = output.and_then(|_| self.text(line, &columns.time, fields.time));
+        let dropped = &mut self.trace.dropped;
+        let prompt = fields::tokens(dropped, line, &columns.prompt, fields.prompt);
+        let output = prompt.and_then(|_| fields::tokens(dropped, line, &columns.output, fields.output));
+        let time = output.and_then(|_| fields::text(dropped, line, &columns.time, fields.time));
         let (Some(prompt_tokens), Some(output_tokens), Some(time)) = (prompt, output, time) else {
             return Ok(());
         };
-        if let Some(at_secs) = self.time(line, columns, time)? {
+        let column = (columns.time.as_str(), columns.time_scale);
+        if let Some(at_secs) = fields::time(dropped, &mut self.clock, (self.path, line), column, time)? {
             self.trace.rows.push(TraceRow { at_secs, prompt_tokens, output_tokens });
             self.times.push((at_secs, line));
         }
         Ok(())
-    }
-
-    fn text<'f>(&mut self, line: u64, column: &str, field: Option<&'f [u8]>) -> Option<&'f str> {
-        let Some(bytes) = field.filter(|bytes| !bytes.trim_ascii().is_empty()) else {
-            self.trace.drop_row(DropReason::Missing, line, || format!("{column} is empty; write its value"));
-            return None;
-        };
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Some(text.trim()),
-            Err(_) => {
-                let shown = shortened(&String::from_utf8_lossy(bytes));
-                self.trace.drop_row(DropReason::NotText, line, || {
-                    format!("{column} is \"{shown}\"; save the file as UTF-8")
-                });
-                None
-            }
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, within 0..=1e9")]
-    fn tokens(&mut self, line: u64, column: &str, field: Option<&[u8]>) -> Option<u32> {
-        let text = self.text(line, column, field)?;
-        let v: Option<f64> = text.parse().ok();
-        if let Some(v) = v.filter(|v| v.fract() == 0.0 && (0.0..=TOKENS_MAX).contains(v)) {
-            return Some(v as u32);
-        }
-        let meant =
-            parse(text, Unit::Tokens).ok().filter(|v| v.fract() == 0.0 && (0.0..=TOKENS_MAX).contains(v));
-        let instead = meant.map_or("a whole number of tokens".to_owned(), |v| format!("{v}"));
-        let shown = shortened(text);
-        self.trace.drop_row(DropReason::Tokens, line, || format!("{column} is \"{shown}\"; write {instead}"));
-        None
-    }
-
-    fn time(&mut self, line: u64, columns: &Columns, text: &str) -> Result<Option<f64>, TraceError> {
-        let column = &columns.time;
-        if let Some(clock) = &self.clock {
-            if let Some(at) = clock.secs(text) {
-                return Ok(Some(at));
-            }
-            let shown = shortened(text);
-            let (reason, instead) = match Clock::is_time(text) {
-                true => (DropReason::TimeFormat, format!("write it as in the rows before: {}", clock.like())),
-                false => (DropReason::Time, format!("write a time such as {}", clock.like())),
-            };
-            self.trace.drop_row(reason, line, || format!("{column} is \"{shown}\"; {instead}"));
-            return Ok(None);
-        }
-        if !Clock::is_time(text) {
-            let shown = shortened(text);
-            self.trace.drop_row(DropReason::Time, line, || {
-                format!("{column} is \"{shown}\"; write seconds, or a date such as 2026-01-31 08:30:00")
-            });
-            return Ok(None);
-        }
-        let clock = Clock::starting(text, columns.time_scale).ok_or_else(|| TraceError::AmbiguousTime {
-            path: self.path.to_owned(),
-            line,
-            column: column.clone(),
-            value: shortened(text),
-        })?;
-        let at = clock.secs(text);
-        self.clock = Some(clock);
-        Ok(at)
     }
 
     /// Sorts by time and lets the first request be at 0.
@@ -316,7 +257,7 @@ impl Reading<'_> {
     }
 }
 
-fn read_csv(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Result<(), TraceError> {
+fn read_csv(state: &mut Reading<'_>, mut reader: Input) -> Result<(), TraceError> {
     let path = state.path;
     let read = |source| TraceError::Read { path: path.to_owned(), source };
     let mut header = Vec::new();
@@ -333,7 +274,7 @@ fn read_csv(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Result<(), 
         .and_then(Result::ok)
         .map(|record| record.iter().map(|name| name.trim().to_owned()).collect())
         .unwrap_or_default();
-    let columns = Columns::of(&names, path)?;
+    let columns = Columns::of(&names, &Chosen::default(), path)?;
     state.trace.format = columns.format.to_owned();
 
     let mut rows = builder.from_reader(reader);
@@ -359,7 +300,8 @@ fn read_csv(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Result<(), 
     }
 }
 
-fn delimiter_of(header: &str) -> u8 {
+/// What stands between the columns: a comma, a semicolon or a tab.
+pub(super) fn delimiter_of(header: &str) -> u8 {
     let count = |c: char| header.matches(c).count();
     [(b',', count(',')), (b';', count(';')), (b'\t', count('\t'))]
         .into_iter()
@@ -368,7 +310,7 @@ fn delimiter_of(header: &str) -> u8 {
         .map_or(b',', |(delimiter, _)| delimiter)
 }
 
-fn read_json_lines(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Result<(), TraceError> {
+fn read_json_lines(state: &mut Reading<'_>, mut reader: Input) -> Result<(), TraceError> {
     let path = state.path;
     let mut columns: Option<Columns> = None;
     let mut buffer = Vec::new();
@@ -393,7 +335,7 @@ fn read_json_lines(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Resu
         };
         if columns.is_none() {
             let names: Vec<String> = object.keys().cloned().collect();
-            let recognised = Columns::of(&names, path)?;
+            let recognised = Columns::of(&names, &Chosen::default(), path)?;
             state.trace.format = recognised.format.to_owned();
             columns = Some(recognised);
         }
@@ -412,12 +354,12 @@ fn read_json_lines(state: &mut Reading<'_>, mut reader: BufReader<File>) -> Resu
     Ok(())
 }
 
-fn plain_text(value: &Value) -> String {
+pub(super) fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A text that fits into a message, on one line.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const KEPT: usize = 40;
     let mut shown: String =
         text.trim().chars().take(KEPT).map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -15,6 +15,7 @@ mod pace;
 mod people;
 mod pool;
 mod prefix;
+mod record;
 mod replica;
 mod report;
 mod request;
@@ -30,7 +31,8 @@ pub use engine::{Over, Simulation, Watcher};
 pub use pace::{Pace, StepConstants};
 pub use people::{People, PeopleOptions};
 pub use pool::{AutoScaling, Balance, PoolSpec, PrefillPool, ReplicaScaling, SpotInterruptions};
-pub use prefix::{BlockReplay, Prefix, PrefixCache, Talk};
+pub use prefix::{BlockReplay, Piece, Prefix, PrefixCache, Talk};
+pub use record::{Outcome, RequestRecord};
 pub use replica::{
     BLOCK_TOKENS, Done, Job, Refused, Replica, ReplicaCounts, ReplicaLimits, ReplicaState, Role,
 };

@@ -14,7 +14,14 @@ pub enum Prefix {
     #[default]
     None,
     /// Identities of its blocks, as a trace gives them; what is answered is not known to come back.
-    Blocks(Arc<[u64]>),
+    Blocks {
+        /// One per block, from the start of the prompt; each stands for all that is before it too.
+        ids: Arc<[u64]>,
+        /// Tokens of a block, at least 1; the last block may be shorter.
+        tokens: u32,
+    },
+    /// A context that grew, was cut and grew again, as an agent's does; what is answered is sent again.
+    Pieces(Arc<[Piece]>),
     /// A beginning that many share, and a conversation that goes on.
     Session {
         /// Identity of the shared beginning.
@@ -38,6 +45,15 @@ pub struct Talk {
     pub kept_tokens: u32,
 }
 
+/// A stretch of a prompt, from the end of the piece before it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it ends, in tokens from the start of the prompt; the last piece goes on into the answer.
+    pub end: u32,
+    /// Identity of what was written there; stands for all that is before it too.
+    pub id: u64,
+}
+
 /// Odd, its bits well mixed (the golden ratio): spreads block numbers over identities.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -46,7 +62,16 @@ impl Prefix {
     fn known(&self, tokens: u64, block_tokens: u64) -> u64 {
         match self {
             Self::None => 0,
-            Self::Blocks(ids) => (ids.len() as u64).min(tokens / block_tokens),
+            Self::Blocks { ids, tokens: each } => {
+                tokens.min(ids.len() as u64 * u64::from(*each)) / block_tokens
+            }
+            Self::Pieces(pieces) => {
+                if pieces.is_empty() {
+                    0
+                } else {
+                    tokens / block_tokens
+                }
+            }
             Self::Session { root_tokens, talk, .. } => {
                 let tokens = if talk.is_some() { tokens } else { tokens.min(u64::from(*root_tokens)) };
                 tokens / block_tokens
@@ -57,7 +82,16 @@ impl Prefix {
     fn id(&self, block: u64, block_tokens: u64) -> u64 {
         match self {
             Self::None => block,
-            Self::Blocks(ids) => ids[block as usize],
+            Self::Blocks { ids, tokens } if u64::from(*tokens) == block_tokens => ids[block as usize],
+            Self::Blocks { ids, tokens } => {
+                let last = (block + 1) * block_tokens - 1;
+                mixed(ids[(last / u64::from(*tokens)) as usize] ^ block.wrapping_mul(SPREAD))
+            }
+            Self::Pieces(pieces) => {
+                let last = (block + 1) * block_tokens - 1;
+                let at = pieces.partition_point(|piece| u64::from(piece.end) <= last);
+                mixed(pieces[at.min(pieces.len() - 1)].id ^ block.wrapping_mul(SPREAD))
+            }
             Self::Session { root, root_tokens, talk } => {
                 let end = (block + 1) * block_tokens;
                 let of = match talk {
@@ -238,7 +272,12 @@ impl PrefixCache {
 
 /// Replays requests through a cache of `capacity` blocks, least recently used first to go, without any time in them.
 ///
-/// What a trace's identities are worth at a size of the cache, all requests at one replica and none running.
+/// What a trace's identities are worth at a size of the cache, all requests at one replica and none running. A request
+/// asks for the blocks of its prompt: as many as its trace identifies where the trace's blocks are the cache's (a last
+/// block that is not full counts there), else the full ones. Found are those at the start of the prompt that are all
+/// there. Then all its blocks are there, just used, its first block more recently than its last; and only then do the
+/// least recently used go. Since a block never outlives the one before it, counting every block that is there gives
+/// the same.
 #[derive(Clone, Debug)]
 pub struct BlockReplay {
     cache: PrefixCache,
@@ -248,38 +287,70 @@ pub struct BlockReplay {
     pub asked: u64,
     /// Blocks found at the start of their prompt.
     pub found: u64,
+    /// Requests played.
+    pub requests: u64,
+    /// Prompt tokens sent.
+    pub sent_tokens: u64,
+    /// Prompt tokens found; a last block counts with the tokens that it holds.
+    pub found_tokens: u64,
+    shares: f64,
 }
 
 impl BlockReplay {
-    /// An empty cache; `None` is unbounded.
+    /// An empty cache of blocks of `block_tokens` tokens, at least 1; `None` is unbounded.
     #[must_use]
     pub fn new(capacity: Option<u64>, block_tokens: u32) -> Self {
         Self {
             cache: PrefixCache::default(),
             capacity: capacity.unwrap_or(u64::MAX),
-            block_tokens,
+            block_tokens: block_tokens.max(1),
             asked: 0,
             found: 0,
+            requests: 0,
+            sent_tokens: 0,
+            found_tokens: 0,
+            shares: 0.0,
         }
     }
 
-    /// One request with `tokens` tokens; returns the blocks found.
+    /// One request with a prompt of `tokens` tokens; returns the blocks found.
     pub fn request(&mut self, prefix: &Prefix, tokens: u64) -> u64 {
         let size = u64::from(self.block_tokens);
-        let hits = self.cache.hits(prefix, tokens, size);
+        let identified = match prefix {
+            Prefix::Blocks { ids, tokens: each } if *each == self.block_tokens => ids.len() as u64 * size,
+            _ => tokens,
+        };
+        let hits = self.cache.hits(prefix, identified, size);
         self.cache.hold(prefix, hits, size);
-        let (held, _) = self.cache.insert(prefix, hits, tokens, size);
+        let (held, _) = self.cache.insert(prefix, hits, identified, size);
         self.cache.release(prefix, held, size);
         let over = self.cache.blocks().saturating_sub(self.capacity);
         self.cache.evict(over);
-        self.asked += prefix.known(tokens, size);
+        self.asked += prefix.known(identified, size);
         self.found += hits;
+        self.requests += 1;
+        let found = (hits * size).min(tokens);
+        self.sent_tokens += tokens;
+        self.found_tokens += found;
+        self.shares += found as f64 / (tokens as f64).max(1.0);
         hits
     }
 
     /// Blocks found over blocks asked for; 0 before the first.
     #[must_use]
-    pub fn hit_ratio(&self) -> f64 {
+    pub fn block_hit_ratio(&self) -> f64 {
         self.found as f64 / (self.asked as f64).max(1.0)
+    }
+
+    /// Prompt tokens found over prompt tokens sent; 0 before the first.
+    #[must_use]
+    pub fn hit_ratio(&self) -> f64 {
+        self.found_tokens as f64 / (self.sent_tokens as f64).max(1.0)
+    }
+
+    /// Mean over requests of the share of their prompt's tokens that was found; 0 before the first.
+    #[must_use]
+    pub fn hit_ratio_per_request(&self) -> f64 {
+        self.shares / (self.requests as f64).max(1.0)
     }
 }

@@ -73,6 +73,16 @@ pub enum DropReason {
     NotText,
     /// A line that is not a JSON object, or a row that is not CSV.
     NotARecord,
+    /// So far behind a later row that it cannot be put into its place while reading on.
+    Late,
+    /// The same request again: the same id, time and tokens.
+    Duplicate,
+    /// A prompt of no tokens.
+    NoPrompt,
+    /// The log says that the request failed.
+    Failed,
+    /// Prompt and answer are longer than the model's context.
+    Context,
 }
 
 impl fmt::Display for DropReason {
@@ -84,19 +94,29 @@ impl fmt::Display for DropReason {
             Self::Missing => "value missing",
             Self::NotText => "not UTF-8",
             Self::NotARecord => "not a record",
+            Self::Late => "too late to be sorted into place",
+            Self::Duplicate => "the same request again",
+            Self::NoPrompt => "prompt of no tokens",
+            Self::Failed => "failed request",
+            Self::Context => "longer than the context",
         })
+    }
+}
+
+impl Dropped {
+    /// Counts a row that is left out among `account`; `example` is made for the first of its reason only.
+    pub fn count(account: &mut Vec<Self>, reason: DropReason, line: u64, example: impl FnOnce() -> String) {
+        match account.iter_mut().find(|dropped| dropped.reason == reason) {
+            Some(dropped) => dropped.count += 1,
+            None => account.push(Self { reason, count: 1, first_line: line, example: example() }),
+        }
     }
 }
 
 impl Trace {
     /// Counts a row that is left out.
     pub fn drop_row(&mut self, reason: DropReason, line: u64, example: impl FnOnce() -> String) {
-        match self.dropped.iter_mut().find(|dropped| dropped.reason == reason) {
-            Some(dropped) => dropped.count += 1,
-            None => {
-                self.dropped.push(Dropped { reason, count: 1, first_line: line, example: example() });
-            }
-        }
+        Dropped::count(&mut self.dropped, reason, line, example);
     }
 
     /// Rows that were left out, of all reasons.

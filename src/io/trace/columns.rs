@@ -80,8 +80,18 @@ const TIME_UNITS: [(&str, f64); 12] = [
     ("s", 1.0),
 ];
 
+/// Columns that somebody named, each by its own name; the others are found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chosen {
+    pub time: Option<String>,
+    pub prompt: Option<String>,
+    pub output: Option<String>,
+    /// Seconds per unit of a time that is a number.
+    pub time_scale: Option<f64>,
+}
+
 /// The columns that matter, by name and position.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Columns {
     pub format: &'static str,
     pub time: String,
@@ -96,19 +106,28 @@ pub struct Columns {
 
 impl Columns {
     /// The columns among `names`.
-    pub fn of(names: &[String], path: &Path) -> Result<Self, TraceError> {
+    pub fn of(names: &[String], chosen: &Chosen, path: &Path) -> Result<Self, TraceError> {
         let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
-        let position = |known: &[&str]| known.iter().find_map(|&k| plain.iter().position(|name| name == k));
-        let time = position(&TIME).map(|at| (at, None)).or_else(|| timed(&plain));
-        let (prompt, output) = (position(&PROMPT), position(&OUTPUT));
+        let known = |known: &[&str]| known.iter().find_map(|&k| plain.iter().position(|name| name == k));
+        let named = |name: &str| named(names, name);
+        let time = match &chosen.time {
+            Some(name) => named(name).map(|at| (at, last_word_unit(name))),
+            None => known(&TIME).map(|at| (at, None)).or_else(|| timed(&plain)),
+        };
+        let prompt = chosen.prompt.as_deref().map_or_else(|| known(&PROMPT), named);
+        let output = chosen.output.as_deref().map_or_else(|| known(&OUTPUT), named);
         let (Some((time_at, scale)), Some(prompt_at), Some(output_at)) = (time, prompt, output) else {
-            let missing: Vec<&str> = [
-                (time.is_none(), "the time"),
-                (prompt.is_none(), "the prompt's tokens"),
-                (output.is_none(), "the output's tokens"),
+            let missing: Vec<String> = [
+                (time.is_none(), "the time", &chosen.time),
+                (prompt.is_none(), "the prompt's tokens", &chosen.prompt),
+                (output.is_none(), "the output's tokens", &chosen.output),
             ]
             .into_iter()
-            .filter_map(|(missing, what)| missing.then_some(what))
+            .filter(|(missing, ..)| *missing)
+            .map(|(_, what, name)| match name {
+                Some(name) => format!("{what} ({name})"),
+                None => what.to_owned(),
+            })
             .collect();
             return Err(TraceError::MissingColumn {
                 path: path.to_owned(),
@@ -125,6 +144,9 @@ impl Columns {
         } else if has(&["timestamp", "model", "requesttokens", "responsetokens", "logtype"]) {
             // Seconds since the first day of the record: Wang et al. 2024 (BurstGPT), README of the data set.
             ("BurstGPT", Some(1.0))
+        } else if has(&["chatid", "parentchatid", "timestamp", "inputlength", "outputlength", "hashids"]) {
+            // Seconds: Wang et al. 2025 (KVCache in the wild, USENIX ATC), README of the traces.
+            ("Qwen-Bailian", Some(1.0))
         } else if has(&["timestamp", "inputlength", "outputlength", "hashids"]) {
             // Milliseconds: Qin et al. 2025 (Mooncake, FAST), README of the traces.
             ("Mooncake", Some(1e-3))
@@ -140,7 +162,7 @@ impl Columns {
             time_at,
             prompt_at,
             output_at,
-            time_scale: scale.or(known_scale),
+            time_scale: chosen.time_scale.or(scale).or(known_scale),
         })
     }
 }
@@ -155,8 +177,26 @@ fn timed(plain: &[String]) -> Option<(usize, Option<f64>)> {
     })
 }
 
+/// Seconds per unit of time as people write it: `s`, `ms`, `seconds`.
+pub fn seconds_per(unit: &str) -> Option<f64> {
+    let plain = plain_name(unit);
+    TIME_UNITS.iter().find(|(name, _)| *name == plain).map(|&(_, scale)| scale)
+}
+
+/// Seconds per unit where the last word of several in a column's name is one: `begun_ms`, `sent at (s)`.
+fn last_word_unit(name: &str) -> Option<f64> {
+    let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let last = words.next_back()?;
+    words.next().and_then(|_| seconds_per(last))
+}
+
+/// Where the column `name` is; case and white space around it do not matter.
+pub fn named(names: &[String], name: &str) -> Option<usize> {
+    names.iter().position(|n| n.trim().eq_ignore_ascii_case(name.trim()))
+}
+
 /// Lower case, letters and digits only.
-fn plain_name(name: &str) -> String {
+pub fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

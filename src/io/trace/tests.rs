@@ -137,8 +137,8 @@ fn what_is_no_trace_says_what_it_is() {
     let cases: [(&[u8], &str); 8] = [
         (b"", "the file is empty"),
         (b"  \n \n", "the file is empty"),
-        (b"\x1f\x8b\x08rest", "compressed (gzip)"),
-        (b"PAR1....", "Parquet"),
+        (b"\x1f\x8b\x08rest", "trace.csv"),
+        (b"PAR1....", "Parquet table, which is not read; convert it"),
         (b"\xff\xfet\x00", "UTF-16"),
         (b"a\x00b", "binary"),
         (b"caf\xe9,b\n", "not UTF-8"),

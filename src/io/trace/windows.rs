@@ -1,7 +1,6 @@
 //! Rates per window of time, as ServeGen publishes them for its pools and clients.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
 use std::path::Path;
 
 use super::{TraceError, found, open};
@@ -17,7 +16,7 @@ use crate::workload::{Window, WindowSeries};
 /// [`TraceError`] names the line and what to write.
 pub fn read_windows(path: &Path) -> Result<Vec<WindowSeries>, TraceError> {
     let (reader, _) = open(path)?;
-    let mut rows = csv::ReaderBuilder::new().from_reader(BufReader::new(reader));
+    let mut rows = csv::ReaderBuilder::new().from_reader(reader);
     let failed =
         |error: csv::Error| TraceError::Read { path: path.to_owned(), source: std::io::Error::other(error) };
     let names: Vec<String> = rows.headers().map_err(failed)?.iter().map(str::to_owned).collect();
