@@ -8,6 +8,7 @@ use crate::analysis::traffic::TrafficError;
 use crate::io::measured::MeasuredError;
 use crate::io::overlay::OverlayError;
 use crate::io::presets::PresetError;
+use crate::io::requests::RequestsError;
 use crate::io::scenario::{SaveError, ScenarioFileError};
 use crate::io::trace::TraceError;
 use crate::scenario::Problems;
@@ -42,6 +43,8 @@ pub(super) enum CliError {
     NoUseCase { id: String, known: Vec<String> },
     #[error("no plan has the id \"{id}\"; the scenario has {}", known.join(", "))]
     NoPlan { id: String, known: Vec<String> },
+    #[error("Cannot write the calls\n{0}")]
+    Requests(#[from] RequestsError),
     #[error("Cannot simulate\n{0}")]
     Traffic(#[from] TrafficError),
     #[error("Cannot predict\n{0}")]

@@ -1,18 +1,22 @@
 //! `breakeven simulate`: plans under simulated traffic, request by request.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 
 use crate::analysis::traffic::{
-    Effect, Listener, Outage, ReplicasNeeded, Traffic, TrafficAsk, effect, replicas_needed, simulate,
+    Effect, Listener, Outage, ReplicasNeeded, TraceFactory, Traffic, TrafficAsk, TrafficError, effect,
+    replicas_needed, simulate,
 };
 use crate::io::json::Answer;
 use crate::io::overlay;
+use crate::io::replay::{ColumnMap, Replay, ReplayAccount, ReplayOptions, ReplayWatch};
+use crate::io::requests::{RequestsError, RequestsWriter};
 use crate::report::{self, TrafficAnswer};
 use crate::scenario::Scenario;
-use crate::sim::{Balance, Crowd, Eviction, Simulation};
+use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Source};
 use crate::unit::HOURS_PER_WEEK;
 
 use super::error::CliError;
@@ -28,9 +32,38 @@ pub(super) struct Args {
     /// A plan, by id (may be repeated: side by side on the same arrivals); all plans if not given.
     #[arg(long, value_name = "ID")]
     plan: Vec<String>,
-    /// How long: 90s, 30m, 1h, 1d, 1w.
-    #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = span)]
-    window: f64,
+    /// How long: 90s, 30m, 1h, 1d, 1w; a day if not given, or until the trace ends.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    window: Option<f64>,
+    /// Replays a request trace instead of the modelled workload: Azure, BurstGPT, Mooncake, agent sessions, engine logs,
+    /// rates per window, or any CSV or JSON lines with --columns; gzip and zstd are read as they are.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Which column of the trace is what: time=when,prompt=tokens_in,output=tokens_out (also time_unit, session, id,
+    /// blocks, key).
+    #[arg(long, value_name = "MAP", requires = "trace")]
+    columns: Option<ColumnMap>,
+    /// Use case whose route and targets the trace takes, by id; the first if not given.
+    #[arg(long, value_name = "ID", requires = "trace")]
+    use_case: Option<String>,
+    /// Factor on the length of the trace's prompts.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    prompt_factor: f64,
+    /// Factor on the length of the trace's answers.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    output_factor: f64,
+    /// Where in the trace to begin.
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "trace")]
+    from: Option<f64>,
+    /// How often the trace is played, one pass after the other.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "trace", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Tokens of a KV block of own replicas.
+    #[arg(long, value_name = "N", default_value_t = BLOCK_TOKENS, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    block_tokens: u32,
+    /// Writes a row per call of the first plan's first replication, as .csv or .parquet.
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
     /// Month whose volume is taken; 1 is the first.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     month: u32,
@@ -153,7 +186,12 @@ struct PlanDocument {
     effects: Vec<Effect>,
     /// Replicas that keep the targets.
     needed: Vec<ReplicasNeeded>,
+    /// What the trace gave and what was left out of it; none without a trace.
+    trace: Option<ReplayAccount>,
 }
+
+/// The usual window, in seconds.
+const DAY: f64 = 86_400.0;
 
 /// Parts of the bar.
 const PARTS: f64 = 1_000.0;
@@ -191,14 +229,19 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     for (done, plan) in plans.into_iter().enumerate() {
         bar.before.store(done as u32, Ordering::Relaxed);
         let ask = ask(args, &scenario, plan);
-        let traffic = simulate(&scenario, &ask, None, None, &bar)?;
+        let mut table = table(args.requests.as_deref().filter(|_| done == 0), &scenario, plan)?;
+        let (traffic, trace) = play(args, &scenario, &ask, table.as_mut(), &bar)?;
+        if let Some(table) = table {
+            let rows = table.finish()?;
+            say(&format!("{rows} calls written"));
+        }
         let needed = if args.needed { replicas_needed(&scenario, &ask, &bar)? } else { Vec::new() };
         let effects =
             effect(&scenario, &catalog, &traffic, &needed).map_err(|problems| CliError::Problems {
                 name: format!("{} with what was simulated", args.scenario.scenario),
                 problems,
             })?;
-        documents.push(PlanDocument { traffic, effects, needed });
+        documents.push(PlanDocument { traffic, effects, needed, trace });
         if bar.stop() {
             break;
         }
@@ -221,6 +264,81 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     output.text(&format!("{}\n{}", draft.name, report::traffic(&answers, &draft.settings.money())))
 }
 
+/// The table of calls that is asked for.
+fn table(path: Option<&Path>, scenario: &Scenario, plan: usize) -> Result<Option<RequestsWriter>, CliError> {
+    let Some(path) = path else { return Ok(None) };
+    let names = scenario.draft().plans[plan].endpoints.iter().map(|endpoint| endpoint.id.clone());
+    Ok(Some(RequestsWriter::create(path, names.collect())?))
+}
+
+/// Plays one plan, the modelled workload or a trace, and writes its calls.
+fn play(
+    args: &Args,
+    scenario: &Scenario,
+    ask: &TrafficAsk,
+    table: Option<&mut RequestsWriter>,
+    bar: &Bar,
+) -> Result<(Traffic, Option<ReplayAccount>), CliError> {
+    let failed: Mutex<Option<RequestsError>> = Mutex::new(None);
+    let watcher = table.map(|table| {
+        let (failed, mut rows) = (&failed, 0);
+        Box::new(move |over: &Over<'_>| {
+            let written = table.write(&over.record(rows));
+            rows += 1;
+            if let (Err(error), Ok(mut slot)) = (written, failed.lock()) {
+                slot.get_or_insert(error);
+            }
+        }) as Box<dyn FnMut(&Over<'_>) + Send + '_>
+    });
+    let options = replay_options(args, scenario)?;
+    let watch: Mutex<Option<ReplayWatch>> = Mutex::new(None);
+    let open = |path: &Path| -> Result<Box<dyn Source>, TrafficError> {
+        let replay = Replay::open(path, &options).map_err(|error| TrafficError::Trace(error.to_string()))?;
+        if let Ok(mut slot) = watch.lock() {
+            slot.get_or_insert_with(|| replay.watch());
+        }
+        Ok(Box::new(replay))
+    };
+    let factory = args.trace.as_deref().map(|path| move || open(path));
+    let factory = factory.as_ref().map(|factory| factory as TraceFactory<'_>);
+    let traffic = simulate(scenario, ask, factory, watcher, bar)?;
+    if let Ok(Some(error)) = failed.into_inner() {
+        return Err(error.into());
+    }
+    let watch = watch.into_inner().ok().flatten();
+    if let Some(error) = watch.as_ref().and_then(ReplayWatch::error) {
+        return Err(TrafficError::Trace(error.to_string()).into());
+    }
+    let account = watch.map(|watch| watch.account());
+    for warning in account.iter().flat_map(ReplayAccount::warnings) {
+        say(&format!("trace: {warning}"));
+    }
+    Ok((traffic, account))
+}
+
+fn replay_options(args: &Args, scenario: &Scenario) -> Result<ReplayOptions, CliError> {
+    let use_cases = &scenario.facts().use_cases;
+    let id = |place: usize| scenario.point().workload.use_cases[use_cases[place].position].id.clone();
+    let stream = match &args.use_case {
+        None => 0,
+        Some(wanted) => (0..use_cases.len()).find(|place| id(*place) == *wanted).ok_or_else(|| {
+            CliError::NoUseCase { id: wanted.clone(), known: (0..use_cases.len()).map(id).collect() }
+        })?,
+    };
+    let from_secs = args.from.unwrap_or(0.0);
+    Ok(ReplayOptions {
+        rate: args.rate,
+        prompt: args.prompt_factor,
+        output: args.output_factor,
+        from_secs,
+        repeat: args.repeat,
+        columns: args.columns.clone().unwrap_or_default(),
+        seed: args.seed.unwrap_or(scenario.draft().settings.seed),
+        stream: stream as u16,
+        ..ReplayOptions::default()
+    })
+}
+
 /// Places of the plans that are asked for.
 fn places(args: &Args, scenario: &Scenario) -> Result<Vec<usize>, CliError> {
     let plans = &scenario.draft().plans;
@@ -239,9 +357,10 @@ fn places(args: &Args, scenario: &Scenario) -> Result<Vec<usize>, CliError> {
 fn ask(args: &Args, scenario: &Scenario, plan: usize) -> TrafficAsk {
     TrafficAsk {
         month: args.month as usize - 1,
-        window_secs: args.window,
+        window_secs: args.window.unwrap_or(if args.trace.is_some() { f64::INFINITY } else { DAY }),
         first_hour: args.start_hour.map(|hour| hour as usize),
-        warmup_secs: args.warmup,
+        // A trace is counted from its first request on, unless one says otherwise.
+        warmup_secs: args.warmup.or(args.trace.is_some().then_some(0.0)),
         replications: args.replications,
         rate_factor: args.rate,
         crowd: args.crowd,
@@ -251,6 +370,7 @@ fn ask(args: &Args, scenario: &Scenario, plan: usize) -> TrafficAsk {
         eviction: args.eviction,
         api_cv: args.api_cv,
         outages: args.outage.clone(),
+        block_tokens: args.block_tokens,
         ..TrafficAsk::new(plan, args.seed.unwrap_or(scenario.draft().settings.seed))
     }
 }

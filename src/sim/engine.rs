@@ -13,6 +13,7 @@ use super::answers::{AnswerCache, Remembered};
 use super::api::{Api, Attempt, Failure};
 use super::draws::Draws;
 use super::pool::{Pool, PoolEvent, PoolSpec, ReplicaScaling};
+use super::record::{Outcome, RequestRecord};
 use super::replica::{Done, Job, Refused, Role};
 use super::report::SimReport;
 use super::request::{Request, Source};
@@ -30,6 +31,8 @@ struct Flight {
     tier: usize,
     endpoint: usize,
     overflowed: bool,
+    /// Replica that answered last.
+    replica: Option<u32>,
     /// Time in queues so far.
     queued: SimTime,
 }
@@ -90,6 +93,38 @@ enum Endpoint {
     Own(Box<OwnEndpoint>),
 }
 
+impl Over<'_> {
+    /// As a row of a table.
+    #[must_use]
+    pub fn record(&self, id: u64) -> RequestRecord {
+        let request = self.request;
+        let answered = self.lost.is_none();
+        let outcome = match self.lost {
+            None if self.from_cache => Outcome::Cached,
+            None => Outcome::Served,
+            Some(Lost::TooLong | Lost::QueueFull | Lost::RateLimit) => Outcome::Rejected,
+            Some(Lost::Timeout) => Outcome::TimedOut,
+            Some(Lost::Error | Lost::Outage) => Outcome::Failed,
+        };
+        RequestRecord {
+            id,
+            stream: request.stream,
+            arrival: request.at,
+            endpoint: self.endpoint.map(|at| at as u16),
+            replica: self.replica,
+            prompt_tokens: request.prompt_tokens,
+            cached_tokens: self.cached_tokens.min(request.prompt_tokens),
+            output_tokens: if answered { request.output_tokens } else { 0 },
+            queue: (answered && !self.from_cache).then_some(self.queued),
+            ttft: answered.then(|| self.first_token.since(request.at)),
+            e2e: answered.then(|| self.end.since(request.at)),
+            preemptions: self.preemptions,
+            retries: self.retries,
+            outcome,
+        }
+    }
+}
+
 /// Called with each request that is over.
 pub type Watcher<'a> = Box<dyn FnMut(&Over<'_>) + Send + 'a>;
 
@@ -100,6 +135,8 @@ pub struct Over<'a> {
     pub request: &'a Request,
     /// Who answered, by place; `None`: a response cache or nobody.
     pub endpoint: Option<usize>,
+    /// Its replica, if it is own GPUs.
+    pub replica: Option<u32>,
     /// Why nobody did.
     pub lost: Option<Lost>,
     /// A response cache answered.
@@ -366,7 +403,8 @@ impl<'a> Simulation<'a> {
             Err(lookup) => lookup,
         };
         let (endpoint, wait, overflowed) = self.choose(stream);
-        let flight = Flight { request, attempts: 0, tier: 0, endpoint, overflowed, queued: SimTime(0) };
+        let flight =
+            Flight { request, attempts: 0, tier: 0, endpoint, overflowed, replica: None, queued: SimTime(0) };
         if overflowed {
             self.timeline.now(self.now).overflowed += 1;
             if self.counted(&flight.request) {
@@ -429,6 +467,7 @@ impl<'a> Simulation<'a> {
         self.tell(&Over {
             request,
             endpoint: None,
+            replica: None,
             lost: None,
             from_cache: true,
             first_token: end,
@@ -638,6 +677,7 @@ impl<'a> Simulation<'a> {
         self.tell(&Over {
             request: &request,
             endpoint: None,
+            replica: None,
             lost: Some(why),
             from_cache: false,
             first_token: self.now,
@@ -688,9 +728,10 @@ impl<'a> Simulation<'a> {
                 }
             }
             _ => {
-                own.pool.advance(&mut done);
+                let replica = own.pool.advance(&mut done);
                 for answer in done.drain(..) {
                     let place = answer.job.id as u32;
+                    self.flights[place as usize].replica = Some(replica);
                     self.flights[place as usize].queued += answer.scheduled.since(answer.job.arrival);
                     let first = answer.first_token + front;
                     self.answered(
@@ -770,7 +811,7 @@ impl<'a> Simulation<'a> {
     ) {
         let request = self.disembark(place);
         let flight = &self.flights[place as usize];
-        let (queued, retries) = (flight.queued, flight.attempts);
+        let (queued, retries, replica) = (flight.queued, flight.attempts, flight.replica);
         let stream = usize::from(request.stream).min(self.streams.len() - 1);
         let ttft = shown.since(request.at);
         let each = (output_tokens > 1).then(|| decoding.0 / u64::from(output_tokens - 1)).map(SimTime);
@@ -798,6 +839,7 @@ impl<'a> Simulation<'a> {
         self.tell(&Over {
             request: &request,
             endpoint: Some(at),
+            replica,
             lost: None,
             from_cache: false,
             first_token: shown,

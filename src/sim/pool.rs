@@ -227,9 +227,9 @@ impl Pool {
         }
     }
 
-    /// Ends the steps that end first.
+    /// Ends the steps that end first; returns which replica's they are.
     #[inline]
-    pub fn advance(&mut self, done: &mut Vec<Done>) {
+    pub fn advance(&mut self, done: &mut Vec<Done>) -> u32 {
         let at = self.soonest_at;
         self.units[at].replica.advance(&mut |answer| done.push(answer));
         if self.units[at].life == Life::Draining && self.units[at].replica.load() == 0 {
@@ -239,6 +239,7 @@ impl Pool {
         // The first of the ends has moved: look again.
         self.ends[at] = u64::MAX;
         self.note(at);
+        at as u32
     }
 
     fn switch_off(&mut self, at: usize, now: SimTime) {

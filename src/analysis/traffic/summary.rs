@@ -293,7 +293,7 @@ pub(super) fn sum_up(
         window: TrafficWindow {
             month: ask.month,
             first_hour: ask.begins(scenario),
-            secs: ask.window_secs,
+            secs: if ask.window_secs.is_finite() { ask.window_secs } else { end_secs },
             warmup_secs: ask.warmup(),
             end_secs,
         },

@@ -60,7 +60,7 @@ pub struct TrafficAsk {
     pub plan: usize,
     /// Month whose volume is taken, from 0.
     pub month: usize,
-    /// Length of the window, in seconds; > 0.
+    /// Length of the window, in seconds; > 0. Infinite: until a trace ends.
     pub window_secs: f64,
     /// Hour of the week in which it begins; `None`: so that it holds the busiest hour.
     pub first_hour: Option<usize>,
@@ -87,6 +87,8 @@ pub struct TrafficAsk {
     pub api_cv: f64,
     /// Outages of providers.
     pub outages: Vec<Outage>,
+    /// Tokens of a KV block of own replicas; a power of two.
+    pub block_tokens: u32,
 }
 
 impl TrafficAsk {
@@ -109,6 +111,7 @@ impl TrafficAsk {
             eviction: Eviction::Lru,
             api_cv: 0.0,
             outages: Vec::new(),
+            block_tokens: BLOCK_TOKENS,
         }
     }
 
@@ -197,7 +200,8 @@ fn check(ask: &TrafficAsk, scenario: &Scenario) -> Result<(), TrafficError> {
         return Err(TrafficError::NoPlan { plan: ask.plan, plans });
     }
     let wrong = |what, value, remedy| Err(TrafficError::Value { what, value, remedy });
-    if !(ask.window_secs > 0.0 && ask.window_secs <= 400.0 * DAY) {
+    // A trace may be played to its end, however long it is.
+    if !(ask.window_secs > 0.0 && (ask.window_secs <= 400.0 * DAY || ask.window_secs == f64::INFINITY)) {
         return wrong("the window in seconds", ask.window_secs, "more than 0 and at most 400 days");
     }
     if !(ask.rate_factor >= 0.0 && ask.rate_factor.is_finite()) {
@@ -365,8 +369,8 @@ fn pool_spec(
     let limits = ReplicaLimits {
         sequences_max,
         step_tokens_max: step_tokens(facts, d),
-        kv_blocks: kv_blocks(&speed, steady),
-        block_tokens: BLOCK_TOKENS,
+        kv_blocks: kv_blocks(&speed, steady, ask.block_tokens),
+        block_tokens: ask.block_tokens,
         context_max: facts.model.context_max.clamp(1.0, 1e12) as u64,
         waiting_max: WAITING_MAX,
         swap_tokens_per_sec: None,
@@ -393,12 +397,12 @@ fn step_tokens(facts: &OwnFacts, d: &Deployment<f64>) -> u32 {
 }
 
 /// Blocks of KV. Layers with a window count with what they hold at the mean context.
-fn kv_blocks(speed: &Speed, steady: Option<Steady>) -> u64 {
+fn kv_blocks(speed: &Speed, steady: Option<Steady>, block_tokens: u32) -> u64 {
     let (bytes, per_token) = match speed {
         Speed::Calibrated(prepared) => (prepared.0.memory.kv_bytes, kv_bytes_per_token(&prepared.0, steady)),
         Speed::Stated(memory) => (memory.kv_budget_bytes, memory.kv_bytes_per_token),
     };
-    (bytes / per_token.max(1e-3) / f64::from(BLOCK_TOKENS)).clamp(1.0, 1e15) as u64
+    (bytes / per_token.max(1e-3) / f64::from(block_tokens.max(1))).clamp(1.0, 1e15) as u64
 }
 
 fn kv_bytes_per_token(perf: &Perf, steady: Option<Steady>) -> f64 {
