@@ -10,19 +10,21 @@
 //! - **Numbers.** [`analysis::evaluate`] costs every plan at the expected values, [`analysis::forecast`] in draws of
 //!   everything that is uncertain, [`analysis::break_even`] over volume; [`analysis::sensitivity`] says what matters.
 //! - **Limits.** Every module says in its first lines what it leaves out. The serving model is calibrated and says how far
-//!   off it is ([`serving::Calibration`], [`analysis::fidelity`]); nothing is simulated request by request.
+//!   off it is ([`serving::Calibration`], [`analysis::fidelity`]). What averages hide, queues and bursts and tails, is
+//!   simulated request by request ([`sim`], [`analysis::traffic`]) and set beside the closed form.
 //!
 //! # Architecture
 //!
 //! Folders are layers. One imports only from layers to its left, never from a neighbour within brackets:
 //!
 //! `unit` → \[`stats`, `job`\] → \[`catalog`, `tokenizer`\] → `workload` → \[`cache`, `serving`, `pricing`\] → `routing` →
-//! `scenario` → `analysis` → `report` → `io` → \[`cli`, `app`\]
+//! `sim` → `scenario` → `analysis` → `report` → `io` → \[`cli`, `app`\]
 //!
 //! `tokenizer` stands on `unit` alone. `tests/architecture.rs` holds the order; it also keeps egui inside `app`,
 //! colours inside `app::theme` and printing inside `cli`. The binary parses the command line and hands `cli` the
-//! function that opens the window, so that the two do not know each other. A simulation of single requests has its
-//! seat between `routing` and `scenario`, measuring of this machine beside `tokenizer`.
+//! function that opens the window, so that the two do not know each other. `sim` knows times, tokens and blocks, never
+//! a price; `pricing` never an event: they meet in `analysis`. Measuring of this machine has its seat beside
+//! `tokenizer`.
 //!
 //! ```text
 //! presets, files, edits -> ScenarioDraft -check-> Scenario -> analysis -> results -> report -> io

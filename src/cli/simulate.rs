@@ -1,5 +1,7 @@
 //! `breakeven simulate`: plans under simulated traffic, request by request.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +21,7 @@ use crate::scenario::Scenario;
 use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Source};
 use crate::unit::HOURS_PER_WEEK;
 
+use self::words::{balance, crowd, eviction, outage, span};
 use super::error::CliError;
 use super::input::ScenarioArgs;
 use super::output::{Output, say};
@@ -114,67 +117,6 @@ pub(super) struct Args {
     /// Prints JSON with full precision.
     #[arg(long)]
     json: bool,
-}
-
-/// A span of time with its unit, in seconds.
-fn span(text: &str) -> Result<f64, String> {
-    let number_end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(number_end);
-    let factor = match unit.trim() {
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        "w" => 604_800.0,
-        other => return Err(format!("\"{other}\" is no unit of time; write 90s, 30m, 1h, 1d or 1w")),
-    };
-    match number.trim().parse::<f64>() {
-        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value * factor),
-        _ => Err(format!("\"{text}\" is no span of time; write 90s, 30m, 1h, 1d or 1w")),
-    }
-}
-
-fn crowd(text: &str) -> Result<Crowd, String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [factor, calm, stay] = parts.as_slice() else {
-        return Err("write FACTOR:CALM:STAY, such as 5:20m:2m".to_owned());
-    };
-    let factor: f64 =
-        factor.trim_end_matches('x').parse().map_err(|_| format!("\"{factor}\" is no factor"))?;
-    if !(1.0..=1e6).contains(&factor) {
-        return Err(format!("the factor is {factor}; write 1 or more"));
-    }
-    Ok(Crowd { factor, calm_secs: span(calm)?, stay_secs: span(stay)? })
-}
-
-fn outage(text: &str) -> Result<Outage, String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [endpoint, from, length] = parts.as_slice() else {
-        return Err("write ENDPOINT:FROM:SPAN, such as large:10m:5m".to_owned());
-    };
-    Ok(Outage { endpoint: (*endpoint).to_owned(), from_secs: span(from)?, secs: span(length)? })
-}
-
-fn balance(text: &str) -> Result<Balance, String> {
-    match text {
-        "least-loaded" => Ok(Balance::LeastLoaded),
-        "round-robin" => Ok(Balance::RoundRobin),
-        "prefix-aware" => Ok(Balance::PrefixAware { imbalance_max: IMBALANCE_MAX }),
-        "session" => Ok(Balance::Session),
-        _ => Err("write least-loaded, round-robin, prefix-aware or session".to_owned()),
-    }
-}
-
-/// Calls more than the least loaded replica that a prefix-aware router puts up with: SGLang's default
-/// (`--balance-abs-threshold` is 64), read 2026-11-24.
-const IMBALANCE_MAX: u32 = 64;
-
-fn eviction(text: &str) -> Result<Eviction, String> {
-    match text {
-        "lru" => Ok(Eviction::Lru),
-        "lfu" => Ok(Eviction::Lfu),
-        _ => Err("write lru or lfu".to_owned()),
-    }
 }
 
 /// One plan in JSON.
@@ -372,25 +314,5 @@ fn ask(args: &Args, scenario: &Scenario, plan: usize) -> TrafficAsk {
         outages: args.outage.clone(),
         block_tokens: args.block_tokens,
         ..TrafficAsk::new(plan, args.seed.unwrap_or(scenario.draft().settings.seed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_crowds_and_outages_are_read_with_their_units() {
-        assert_eq!(
-            ["90s", "30m", "1.5h", "1d", "1w", "7"].map(span),
-            [90.0, 1800.0, 5400.0, 86400.0, 604800.0, 7.0].map(Ok)
-        );
-        for wrong in ["", "d", "-1h", "1y", "NaN", "infs"] {
-            assert!(span(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(crowd("5x:20m:2m"), Ok(Crowd { factor: 5.0, calm_secs: 1200.0, stay_secs: 120.0 }));
-        assert!(crowd("0.5:1m:1m").is_err() && crowd("5:1m").is_err());
-        let expected = Outage { endpoint: "large".into(), from_secs: 600.0, secs: 300.0 };
-        assert_eq!(outage("large:10m:5m"), Ok(expected));
     }
 }

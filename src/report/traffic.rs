@@ -49,11 +49,14 @@ fn window(traffic: &Traffic) -> String {
         1 => "once".to_owned(),
         n => format!("{n} times"),
     };
+    let played_of = if traffic.replayed {
+        "of a trace".to_owned()
+    } else {
+        format!("from {} {:02}:00", DAYS[window.first_hour / 24 % 7], window.first_hour % 24)
+    };
     format!(
-        "{} from {} {:02}:00, the first {} not counted, played {times} (seed {})\n",
+        "{} {played_of}, the first {} not counted, played {times} (seed {})\n",
         format::secs(window.secs),
-        DAYS[window.first_hour / 24 % 7],
-        window.first_hour % 24,
         format::secs(window.warmup_secs),
         traffic.header.seed,
     )

@@ -10,179 +10,63 @@ use std::collections::BinaryHeap;
 use crate::unit::SimTime;
 
 use super::answers::{AnswerCache, Remembered};
-use super::api::{Api, Attempt, Failure};
+use super::api::{Attempt, Failure};
 use super::draws::Draws;
-use super::pool::{Pool, PoolEvent, PoolSpec, ReplicaScaling};
-use super::record::{Outcome, RequestRecord};
-use super::replica::{Done, Job, Refused, Role};
+use super::endpoint::{Endpoint, endpoint};
+use super::events::{Event, Queued};
+use super::job::{Done, Job, Refused};
+use super::over::{Over, Watcher};
+use super::pool::PoolEvent;
 use super::report::SimReport;
 use super::request::{Request, Source};
-use super::spec::{EndpointKind, OverflowWhen, Route, SimError, SimSpec};
-use super::tally::{EndpointUse, Lost, StreamTally};
+use super::spec::{OverflowWhen, Route, SimError, SimSpec};
+use super::tally::{EndpointUse, StreamTally};
 use super::timeline::Timeline;
 
 /// A request inside.
 #[derive(Clone, Debug)]
-struct Flight {
-    request: Request,
+pub(super) struct Flight {
+    pub request: Request,
     /// Attempts at the endpoint at which it is.
-    attempts: u32,
+    pub attempts: u32,
     /// Tier of a cascade.
-    tier: usize,
-    endpoint: usize,
-    overflowed: bool,
+    pub tier: usize,
+    pub endpoint: usize,
+    pub overflowed: bool,
     /// Replica that answered last.
-    replica: Option<u32>,
-    /// Time in queues so far.
-    queued: SimTime,
-}
-
-/// What waits in the queue of events.
-#[derive(Clone, Debug)]
-enum Event {
-    /// A request that another one led to.
-    Came(Box<Request>),
-    /// A request goes to its endpoint.
-    Send(u32),
-    /// Its prompt is done elsewhere and its KV is here; the first token was out then.
-    Bring(u32, SimTime),
-    /// A provider has answered: first token, last token, cached prompt tokens.
-    Answered(u32, SimTime, u32),
-    /// A provider's attempt has failed.
-    Failed(u32, Failure),
-    /// For a pool: which, and whether its prefill part.
-    Pool(usize, bool, PoolEvent),
-}
-
-#[derive(Debug)]
-struct Queued {
-    at: SimTime,
-    order: u64,
-    event: Event,
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Queued {}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
-/// An endpoint of own GPUs, its prompts apart where they are.
-struct OwnEndpoint {
-    pool: Pool,
-    prefill: Option<(Pool, (f64, f64))>,
-    front: SimTime,
-}
-
-enum Endpoint {
-    Api(Box<Api>),
-    Own(Box<OwnEndpoint>),
-}
-
-impl Over<'_> {
-    /// As a row of a table.
-    #[must_use]
-    pub fn record(&self, id: u64) -> RequestRecord {
-        let request = self.request;
-        let answered = self.lost.is_none();
-        let outcome = match self.lost {
-            None if self.from_cache => Outcome::Cached,
-            None => Outcome::Served,
-            Some(Lost::TooLong | Lost::QueueFull | Lost::RateLimit) => Outcome::Rejected,
-            Some(Lost::Timeout) => Outcome::TimedOut,
-            Some(Lost::Error | Lost::Outage) => Outcome::Failed,
-        };
-        RequestRecord {
-            id,
-            stream: request.stream,
-            arrival: request.at,
-            endpoint: self.endpoint.map(|at| at as u16),
-            replica: self.replica,
-            prompt_tokens: request.prompt_tokens,
-            cached_tokens: self.cached_tokens.min(request.prompt_tokens),
-            output_tokens: if answered { request.output_tokens } else { 0 },
-            queue: (answered && !self.from_cache).then_some(self.queued),
-            ttft: answered.then(|| self.first_token.since(request.at)),
-            e2e: answered.then(|| self.end.since(request.at)),
-            preemptions: self.preemptions,
-            retries: self.retries,
-            outcome,
-        }
-    }
-}
-
-/// Called with each request that is over.
-pub type Watcher<'a> = Box<dyn FnMut(&Over<'_>) + Send + 'a>;
-
-/// A request that is over.
-#[derive(Clone, Copy, Debug)]
-pub struct Over<'a> {
-    /// The request.
-    pub request: &'a Request,
-    /// Who answered, by place; `None`: a response cache or nobody.
-    pub endpoint: Option<usize>,
-    /// Its replica, if it is own GPUs.
     pub replica: Option<u32>,
-    /// Why nobody did.
-    pub lost: Option<Lost>,
-    /// A response cache answered.
-    pub from_cache: bool,
-    /// When the first token was out.
-    pub first_token: SimTime,
-    /// When it was over.
-    pub end: SimTime,
-    /// Time in queues.
+    /// Time in queues so far.
     pub queued: SimTime,
-    /// Prompt tokens of the last attempt, in the endpoint's own, that were cached.
-    pub cached_tokens: u32,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// Times that its sequence was preempted.
-    pub preemptions: u32,
 }
 
 /// A simulation under way. Its results are valid at any time.
 pub struct Simulation<'a> {
-    spec: SimSpec,
-    sources: Vec<Box<dyn Source + 'a>>,
+    pub(super) spec: SimSpec,
+    pub(super) sources: Vec<Box<dyn Source + 'a>>,
     /// The next request of each source.
-    next: Vec<Option<Request>>,
+    pub(super) next: Vec<Option<Request>>,
     /// Whether a source wants to be told of answers.
-    follows: Vec<bool>,
-    endpoints: Vec<Endpoint>,
+    pub(super) follows: Vec<bool>,
+    pub(super) endpoints: Vec<Endpoint>,
     /// Places of the endpoints that are own GPUs.
-    pools: Vec<usize>,
-    exact: Option<AnswerCache>,
-    semantic: Option<AnswerCache>,
-    events: BinaryHeap<Reverse<Queued>>,
-    order: u64,
-    flights: Vec<Flight>,
-    free: Vec<u32>,
-    inside: u64,
-    draws: Draws,
-    now: SimTime,
-    streams: Vec<StreamTally>,
-    usage: Vec<Vec<EndpointUse>>,
-    timeline: Timeline,
-    played: u64,
-    watcher: Option<Watcher<'a>>,
-    done: Vec<Done>,
-    then: Vec<Request>,
-    wake: Vec<(SimTime, PoolEvent)>,
+    pub(super) pools: Vec<usize>,
+    pub(super) exact: Option<AnswerCache>,
+    pub(super) semantic: Option<AnswerCache>,
+    pub(super) events: BinaryHeap<Reverse<Queued>>,
+    pub(super) order: u64,
+    pub(super) flights: Vec<Flight>,
+    pub(super) free: Vec<u32>,
+    pub(super) inside: u64,
+    pub(super) draws: Draws,
+    pub(super) now: SimTime,
+    pub(super) streams: Vec<StreamTally>,
+    pub(super) usage: Vec<Vec<EndpointUse>>,
+    pub(super) timeline: Timeline,
+    pub(super) played: u64,
+    pub(super) watcher: Option<Watcher<'a>>,
+    pub(super) done: Vec<Done>,
+    pub(super) then: Vec<Request>,
+    pub(super) wake: Vec<(SimTime, PoolEvent)>,
 }
 
 /// Events between two looks at whether to stop.
@@ -325,7 +209,7 @@ impl<'a> Simulation<'a> {
         self.events.iter().all(|Reverse(queued)| matches!(queued.event, Event::Pool(..)))
     }
 
-    fn push(&mut self, at: SimTime, event: Event) {
+    pub(super) fn push(&mut self, at: SimTime, event: Event) {
         self.order += 1;
         self.events.push(Reverse(Queued { at, order: self.order, event }));
     }
@@ -387,7 +271,7 @@ impl<'a> Simulation<'a> {
         self.came(request);
     }
 
-    fn counted(&self, request: &Request) -> bool {
+    pub(super) fn counted(&self, request: &Request) -> bool {
         request.at >= self.spec.warmup
     }
 
@@ -480,14 +364,14 @@ impl<'a> Simulation<'a> {
         self.follow(request, end, true);
     }
 
-    fn tell(&mut self, over: &Over<'_>) {
+    pub(super) fn tell(&mut self, over: &Over<'_>) {
         if let Some(watcher) = &mut self.watcher {
             watcher(over);
         }
     }
 
     /// What a request leads to. `end` may lie ahead: what follows comes after it.
-    fn follow(&mut self, request: &Request, end: SimTime, served: bool) {
+    pub(super) fn follow(&mut self, request: &Request, end: SimTime, served: bool) {
         let source = usize::from(request.stream).min(self.sources.len().saturating_sub(1));
         if !self.follows.get(source).copied().unwrap_or(false) {
             return;
@@ -551,7 +435,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn send(&mut self, place: u32) {
+    pub(super) fn send(&mut self, place: u32) {
         let flight = &self.flights[place as usize];
         let (at, stream) = (flight.endpoint, usize::from(flight.request.stream).min(self.streams.len() - 1));
         let Endpoint::Api(api) = &mut self.endpoints[at] else {
@@ -628,76 +512,6 @@ impl<'a> Simulation<'a> {
         tokens.round().clamp(0.0, f64::from(u32::MAX)) as u32
     }
 
-    fn refused(&mut self, place: u32, refused: Refused) {
-        let flight = &mut self.flights[place as usize];
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
-        if let Route::Overflow { fallback, .. } = self.spec.streams[stream].route
-            && !flight.overflowed
-        {
-            flight.overflowed = true;
-            flight.endpoint = fallback;
-            let counted = self.counted(&self.flights[place as usize].request);
-            self.streams[stream].overflowed += u64::from(counted);
-            self.timeline.now(self.now).overflowed += 1;
-            self.send(place);
-            return;
-        }
-        self.lose(place, refused.into());
-    }
-
-    fn failed(&mut self, place: u32, why: Failure) {
-        let flight = &mut self.flights[place as usize];
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
-        flight.attempts += 1;
-        let (attempts, at, counted) =
-            (flight.attempts, flight.endpoint, flight.request.at >= self.spec.warmup);
-        let spec = &self.spec.streams[stream];
-        self.usage[stream][at].failed_attempts += u64::from(counted);
-        if attempts > spec.retries_max {
-            self.lose(place, why.into());
-            return;
-        }
-        // Doubling, and spread over half to the whole of it so that callers do not come back together.
-        let wait = spec.backoff_secs
-            * f64::from(1_u32 << (attempts - 1).min(16))
-            * (0.5 + 0.5 * self.draws.uniform());
-        self.streams[stream].retries += u64::from(counted);
-        self.push(self.now + SimTime::from_secs(wait), Event::Send(place));
-    }
-
-    fn lose(&mut self, place: u32, why: Lost) {
-        let request = self.disembark(place);
-        let stream = usize::from(request.stream).min(self.streams.len() - 1);
-        if self.counted(&request) {
-            *self.streams[stream].lost.entry(why).or_default() += 1;
-        }
-        self.timeline.now(self.now).lost += 1;
-        let flight = &self.flights[place as usize];
-        let (queued, retries) = (flight.queued, flight.attempts.saturating_sub(1));
-        self.tell(&Over {
-            request: &request,
-            endpoint: None,
-            replica: None,
-            lost: Some(why),
-            from_cache: false,
-            first_token: self.now,
-            end: self.now,
-            queued,
-            cached_tokens: 0,
-            retries,
-            preemptions: 0,
-        });
-        self.follow(&request, self.now, false);
-    }
-
-    fn disembark(&mut self, place: u32) -> Request {
-        self.inside -= 1;
-        self.free.push(place);
-        let flight = &mut self.flights[place as usize];
-        let empty = Request::plain(SimTime(0), 0, 0, 1);
-        std::mem::replace(&mut flight.request, empty)
-    }
-
     fn wake_pool(&mut self, at: usize, prefill: bool, event: PoolEvent) {
         let Endpoint::Own(own) = &mut self.endpoints[at] else { return };
         let (mut wake, mut lost) = (std::mem::take(&mut self.wake), Vec::new());
@@ -746,142 +560,10 @@ impl<'a> Simulation<'a> {
         }
         self.done = done;
     }
-
-    /// A prompt is done on a replica for prompts: its KV goes over to one that answers.
-    fn bring(&mut self, prompt: &Done, (fixed_secs, per_token_secs): (f64, f64)) {
-        let place = prompt.job.id as u32;
-        self.flights[place as usize].queued += prompt.scheduled.since(prompt.job.arrival);
-        if prompt.job.output_tokens <= 1 {
-            self.answered(
-                place,
-                prompt.first_token,
-                prompt.finished,
-                prompt.cached_tokens,
-                prompt.preemptions,
-            );
-            return;
-        }
-        let secs = fixed_secs + per_token_secs * f64::from(prompt.job.prompt_tokens);
-        self.push(self.now + SimTime::from_secs(secs), Event::Bring(place, prompt.first_token));
-    }
-
-    /// An endpoint has answered: the end, or the next tier of a cascade.
-    fn answered(&mut self, place: u32, first: SimTime, last: SimTime, cached_tokens: u32, preemptions: u32) {
-        let flight = &self.flights[place as usize];
-        let at = flight.endpoint;
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
-        let factor = self.spec.endpoints[at].token_factor;
-        let output_tokens = scaled(flight.request.output_tokens, factor);
-        if self.counted(&flight.request) {
-            let usage = &mut self.usage[stream][at];
-            usage.calls += 1;
-            usage.prompt_tokens += u64::from(scaled(flight.request.prompt_tokens, factor));
-            usage.cached_tokens += u64::from(cached_tokens);
-            usage.output_tokens += u64::from(output_tokens);
-        }
-        let mut shown = first;
-        let mut end = last;
-        if let Route::Cascade { steps, verifier_secs } = &self.spec.streams[stream].route
-            && flight.tier + 1 < steps.len()
-        {
-            // What has to be verified is not streamed: it is shown as a whole, or not at all.
-            end = last + SimTime::from_secs(*verifier_secs);
-            shown = end;
-            let (accept, next) = (steps[flight.tier].1, steps[flight.tier + 1].0);
-            if !self.draws.happens(accept) {
-                let flight = &mut self.flights[place as usize];
-                flight.tier += 1;
-                flight.endpoint = next;
-                flight.attempts = 0;
-                self.push(end, Event::Send(place));
-                return;
-            }
-        }
-        self.finish(place, (at, output_tokens), shown, (last.since(first), end), cached_tokens, preemptions);
-    }
-
-    fn finish(
-        &mut self,
-        place: u32,
-        (at, output_tokens): (usize, u32),
-        shown: SimTime,
-        (decoding, end): (SimTime, SimTime),
-        cached_tokens: u32,
-        preemptions: u32,
-    ) {
-        let request = self.disembark(place);
-        let flight = &self.flights[place as usize];
-        let (queued, retries, replica) = (flight.queued, flight.attempts, flight.replica);
-        let stream = usize::from(request.stream).min(self.streams.len() - 1);
-        let ttft = shown.since(request.at);
-        let each = (output_tokens > 1).then(|| decoding.0 / u64::from(output_tokens - 1)).map(SimTime);
-        if self.counted(&request) {
-            let spec = &self.spec.streams[stream];
-            let within = ttft.secs() <= spec.ttft_slo_secs
-                && each.is_none_or(|each| each.secs() <= spec.tpot_slo_secs);
-            let tally = &mut self.streams[stream];
-            tally.answered += 1;
-            tally.output_tokens += u64::from(output_tokens);
-            if within {
-                tally.within_slo += 1;
-                tally.good_output_tokens += u64::from(output_tokens);
-            }
-            tally.ttft.record(ttft);
-            if let Some(each) = each {
-                tally.tpot.record(each);
-            }
-            tally.e2e.record(end.since(request.at));
-            tally.queue.record(queued);
-        }
-        let bin = self.timeline.at(end.max(self.now), self.now);
-        bin.answered += 1;
-        bin.output_tokens += u64::from(output_tokens);
-        self.tell(&Over {
-            request: &request,
-            endpoint: Some(at),
-            replica,
-            lost: None,
-            from_cache: false,
-            first_token: shown,
-            end,
-            queued,
-            cached_tokens,
-            retries,
-            preemptions,
-        });
-        self.follow(&request, end, true);
-    }
 }
 
 /// Tokens of another tokenizer; one stays one.
 #[inline]
-fn scaled(tokens: u32, factor: f64) -> u32 {
+pub(super) fn scaled(tokens: u32, factor: f64) -> u32 {
     if factor == 1.0 { tokens } else { (f64::from(tokens) * factor).round().max(1.0) as u32 }
-}
-
-fn endpoint(spec: &SimSpec, at: usize, events: &mut Vec<(SimTime, Event)>) -> Endpoint {
-    let endpoint = &spec.endpoints[at];
-    let name = |part: &str| format!("sim.{}.{part}", endpoint.name);
-    let pool_spec = match &endpoint.kind {
-        EndpointKind::Api(api) => {
-            return Endpoint::Api(Box::new(Api::new(api.clone(), spec.seed, &name("api"))));
-        }
-        EndpointKind::Own(pool) => pool.as_ref().clone(),
-    };
-    let mut wake = Vec::new();
-    let front = SimTime::from_secs(pool_spec.front_secs);
-    let prefill = pool_spec.prefill.clone().map(|prefill| {
-        let apart = PoolSpec {
-            limits: prefill.limits,
-            pace: prefill.pace,
-            scaling: ReplicaScaling::Fixed(prefill.replicas),
-            prefill: None,
-            ..pool_spec.clone()
-        };
-        (Pool::with_role(apart, Role::Prefill, spec.seed, &name("prefill"), &mut wake), prefill.transfer_secs)
-    });
-    events.extend(wake.drain(..).map(|(time, event)| (time, Event::Pool(at, true, event))));
-    let pool = Pool::new(pool_spec, spec.seed, &name("pool"), &mut wake);
-    events.extend(wake.into_iter().map(|(time, event)| (time, Event::Pool(at, false, event))));
-    Endpoint::Own(Box::new(OwnEndpoint { pool, prefill, front }))
 }

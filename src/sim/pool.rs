@@ -7,8 +7,9 @@ use rand_distr::{Distribution, Exp1};
 use crate::unit::SimTime;
 
 use super::draws::Draws;
+use super::job::{Done, Job, Refused, ReplicaCounts, ReplicaLimits, Role};
 use super::pace::Pace;
-use super::replica::{Done, Job, Refused, Replica, ReplicaCounts, ReplicaLimits, Role};
+use super::replica::Replica;
 
 /// Which replica gets a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

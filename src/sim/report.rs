@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::unit::SimTime;
 
+use super::job::ReplicaCounts;
 use super::pool::Pool;
-use super::replica::ReplicaCounts;
 use super::tally::{EndpointUse, Lost, StreamTally};
 use super::timeline::TimelineReport;
 

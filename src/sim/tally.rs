@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::unit::SimTime;
 
 use super::api::Failure;
-use super::replica::Refused;
+use super::job::Refused;
 
 /// Significant digits of a percentile.
 const DIGITS: u8 = 3;

@@ -28,7 +28,7 @@ pub struct Effect {
 
 /// The draft with what the simulation of one plan found in place of what was computed: hit rates of response and prompt
 /// caches that are derived, replicas of fleets that are sized by their peak, the share of an overflow. What the user has
-/// stated stays.
+/// stated stays, and so does what a trace that names no questions and no prefixes cannot tell.
 #[must_use]
 pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[ReplicasNeeded]) -> ScenarioDraft {
     let mut draft = draft.clone();
@@ -43,12 +43,14 @@ pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[Replica
     for (cache, hit) in [(&mut plan.caches.exact, exact), (&mut plan.caches.semantic, semantic)] {
         if let Some(cache) = cache
             && matches!(cache.hit, HitRate::Derived(_))
+            && tells_answers(traffic)
         {
             cache.hit = HitRate::Given(Estimate::Fixed(hit));
         }
     }
     for (endpoint, found) in plan.endpoints.iter_mut().zip(&traffic.endpoints) {
-        if matches!(endpoint.prompt_cache, PromptCache::Derived(_)) && found.usage.calls > 0 {
+        let told = found.usage.calls > 0 && tells_prefixes(traffic);
+        if matches!(endpoint.prompt_cache, PromptCache::Derived(_)) && told {
             endpoint.prompt_cache = PromptCache::Given(Estimate::Fixed(found.prompt_hit_share));
         }
         let replicas = needed.iter().find(|needed| needed.endpoint == endpoint.id).and_then(|n| n.simulated);
@@ -72,6 +74,16 @@ pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[Replica
         });
     }
     draft
+}
+
+/// Whether the requests say which questions repeat.
+fn tells_answers(traffic: &Traffic) -> bool {
+    !traffic.replayed || traffic.total.exact_hits + traffic.total.semantic_hits > 0
+}
+
+/// Whether the requests say what their prompts share.
+fn tells_prefixes(traffic: &Traffic) -> bool {
+    !traffic.replayed || traffic.endpoints.iter().any(|endpoint| endpoint.usage.cached_tokens > 0)
 }
 
 /// What the findings change: each figure that was replaced, and the plan's cost.
@@ -111,15 +123,20 @@ pub fn effect(
             traffic.total.hit_share(),
         ),
     ];
+    if !tells_answers(traffic) {
+        rows.retain(|row| row.path != "caches");
+    }
     for (closed, found) in before.endpoints.iter().zip(&traffic.endpoints) {
         let path = format!("endpoints.{}", closed.id);
         let name = &closed.name;
-        rows.push(row(
-            &format!("{path}.prompt_cache"),
-            format!("{name}: share of prompt tokens from the prompt cache"),
-            closed.cached_tokens / closed.prompt_tokens.max(1.0),
-            found.prompt_hit_share,
-        ));
+        if tells_prefixes(traffic) {
+            rows.push(row(
+                &format!("{path}.prompt_cache"),
+                format!("{name}: share of prompt tokens from the prompt cache"),
+                closed.cached_tokens / closed.prompt_tokens.max(1.0),
+                found.prompt_hit_share,
+            ));
+        }
         let Some(deployment) = &closed.deployment else { continue };
         if let Some(needed) = needed.iter().find(|needed| needed.endpoint == closed.id)
             && let Some(replicas) = needed.simulated

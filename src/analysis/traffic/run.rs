@@ -101,12 +101,18 @@ pub fn simulate<'a>(
         reports.push(report);
     }
     let header = Header { seed: ask.seed, ..header(scenario, replications) };
-    Ok(sum_up(scenario, ask, header, &reports, partial))
+    Ok(sum_up(scenario, ask, header, &reports, (trace.is_some(), partial)))
 }
 
 /// What a replication under way has come to, as the result of the whole would say it.
 #[must_use]
 pub fn so_far(scenario: &Scenario, ask: &TrafficAsk, simulation: &Simulation<'_>) -> Traffic {
     let header = Header { seed: ask.seed, ..header(scenario, 1) };
-    sum_up(scenario, &TrafficAsk { replications: 1, ..ask.clone() }, header, &[simulation.report()], true)
+    sum_up(
+        scenario,
+        &TrafficAsk { replications: 1, ..ask.clone() },
+        header,
+        &[simulation.report()],
+        (false, true),
+    )
 }

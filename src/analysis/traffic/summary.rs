@@ -242,6 +242,8 @@ pub struct Traffic {
     pub replications: u32,
     /// Calls played, those of the warm-up included.
     pub played: u64,
+    /// Whether a trace was played instead of the modelled workload.
+    pub replayed: bool,
     /// Whether it was stopped before its end.
     pub partial: bool,
     /// All use cases together.
@@ -254,12 +256,13 @@ pub struct Traffic {
     pub timeline: TimelineReport,
 }
 
+/// - `replayed`, `partial`: whether a trace was played, and whether it was stopped.
 pub(super) fn sum_up(
     scenario: &Scenario,
     ask: &TrafficAsk,
     header: Header,
     reports: &[SimReport],
-    partial: bool,
+    (replayed, partial): (bool, bool),
 ) -> Traffic {
     let state = scenario.point();
     let plan = &state.plans[ask.plan];
@@ -299,6 +302,7 @@ pub(super) fn sum_up(
         },
         replications: ask.replications.max(1),
         played: reports.iter().map(|report| report.played).sum(),
+        replayed,
         partial,
         total: of("all", &SimReport::total),
         streams,
