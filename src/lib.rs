@@ -48,6 +48,7 @@
 pub mod analysis;
 #[cfg(feature = "app")]
 pub mod app;
+pub mod bench;
 pub mod cache;
 pub mod catalog;
 #[cfg(feature = "cli")]
