@@ -7,6 +7,8 @@
 //!
 //! Not measured: links between several devices, power, and what other programs do meanwhile, other than by the spread.
 
+#[cfg(feature = "gpu")]
+mod device;
 mod kernel;
 mod levels;
 pub mod reference;
@@ -14,7 +16,13 @@ mod repeat;
 mod result;
 mod run;
 mod stream;
+#[cfg(feature = "gpu")]
+mod suite;
+#[cfg(feature = "gpu")]
+mod timing;
 
+#[cfg(feature = "gpu")]
+pub use device::{Gpu, Listed, OpenError, adapters};
 pub use kernel::{Kernel, Quantity, UnknownKernel};
 pub use levels::{Level, levels};
 pub use repeat::{SAMPLE_SECS_MAX, STEADY, Settled, Timed, settle};
@@ -24,3 +32,5 @@ pub use run::{
     median, safe_bytes, versus,
 };
 pub use stream::{NoThreads, Processor};
+#[cfg(feature = "gpu")]
+pub use suite::Adapter;
