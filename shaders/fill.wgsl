@@ -32,6 +32,12 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
         }
         case 3u: { data[i] = hash(index, params.seed); }
         case 4u: { data[i] = (123u + hash(index, params.seed ^ 0x5ca1eu) % 4u) << 23u; }
+        case 5u: {
+            // A number of 64 bit: the low word is zero, as an element has 8 significant bits.
+            let bits = bitcast<u32>(element(index / 2u, params.seed));
+            let wide = (bits & 0x80000000u) | (((bits & 0x7fffffffu) >> 3u) + 0x38000000u);
+            data[i] = select(0u, wide, index % 2u == 1u && (bits & 0x7fffffffu) != 0u);
+        }
         default: { data[i] = params.word; }
     }
 }

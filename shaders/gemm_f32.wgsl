@@ -38,11 +38,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var k = 0u; k < 16u; k += 1u) {
             let at = k * 64u + 4u * x;
             let v = vec4<f32>(tb[at], tb[at + 1u], tb[at + 2u], tb[at + 3u]);
-            let from = k * 64u + 4u * y;
-            sums[0] = fma(vec4<f32>(ta[from]), v, sums[0]);
-            sums[1] = fma(vec4<f32>(ta[from + 1u]), v, sums[1]);
-            sums[2] = fma(vec4<f32>(ta[from + 2u]), v, sums[2]);
-            sums[3] = fma(vec4<f32>(ta[from + 3u]), v, sums[3]);
+            let start = k * 64u + 4u * y;
+            sums[0] = fma(vec4<f32>(ta[start]), v, sums[0]);
+            sums[1] = fma(vec4<f32>(ta[start + 1u]), v, sums[1]);
+            sums[2] = fma(vec4<f32>(ta[start + 2u]), v, sums[2]);
+            sums[3] = fma(vec4<f32>(ta[start + 3u]), v, sums[3]);
         }
         workgroupBarrier();
     }

@@ -41,13 +41,13 @@ const OPTIONAL: &[(&str, wgpu::Features)] = &[
     ("time stamps", wgpu::Features::TIMESTAMP_QUERY),
     ("16 bit arithmetic", wgpu::Features::SHADER_F16),
     ("subgroups", wgpu::Features::SUBGROUP),
-    ("64 bit integers", wgpu::Features::SHADER_INT64),
+    ("64 bit numbers", wgpu::Features::SHADER_F64),
     ("matrix units", wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
 ];
 
 /// Abilities that are asked for.
 fn wanted() -> wgpu::Features {
-    wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16 | wgpu::Features::SHADER_INT64
+    wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16 | wgpu::Features::SHADER_F64
 }
 
 /// Every adapter of every interface, fastest kind first; none on a machine without drivers.

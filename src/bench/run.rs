@@ -122,7 +122,7 @@ impl Settings {
     #[must_use]
     pub const fn secs_max(&self) -> f64 {
         match self.pace {
-            Pace::Quick => 25.0,
+            Pace::Quick => 22.0,
             Pace::Full => 600.0,
         }
     }
@@ -146,8 +146,8 @@ pub const BYTES_MIN: u64 = 16 << 10;
 #[must_use]
 pub fn safe_bytes(device: &Device, pace: Pace) -> u64 {
     let most = match (pace, device.kind.is_processor()) {
-        // A processor's caches end far below 256 MiB each, and it takes its time.
-        (Pace::Quick, true) => 256 << 20,
+        // Four times the caches of most processors; it takes its time.
+        (Pace::Quick, true) => 128 << 20,
         (Pace::Quick, false) => 2 << 30,
         (Pace::Full, true) => 2 << 30,
         (Pace::Full, false) => 16 << 30,
@@ -166,10 +166,12 @@ pub fn cases(backend: &dyn Backend, settings: &Settings) -> Vec<Case> {
     let most = settings.bytes_max.unwrap_or_else(|| safe_bytes(device, settings.pace)).max(BYTES_MIN);
     let wanted = |kernel: &Kernel| settings.kernels.is_empty() || settings.kernels.contains(kernel);
     let kernels: Vec<Kernel> = backend.kernels().into_iter().filter(wanted).collect();
-    let mut cases: Vec<Case> =
-        kernels.iter().map(|kernel| Case { kernel: *kernel, bytes: headline_bytes(*kernel, most) }).collect();
+    let mut cases: Vec<Case> = kernels
+        .iter()
+        .map(|kernel| Case { kernel: *kernel, bytes: headline_bytes(*kernel, most, device.kind) })
+        .collect();
     for kernel in &kernels {
-        for bytes in curve_bytes(*kernel, most, settings.pace) {
+        for bytes in curve_bytes(*kernel, most, settings.pace, device.kind) {
             let case = Case { kernel: *kernel, bytes };
             if !cases.contains(&case) {
                 cases.push(case);
@@ -180,8 +182,14 @@ pub fn cases(backend: &dyn Backend, settings: &Settings) -> Vec<Case> {
 }
 
 /// The size that stands for a kernel.
-fn headline_bytes(kernel: Kernel, most: u64) -> u64 {
+fn headline_bytes(kernel: Kernel, most: u64, kind: DeviceKind) -> u64 {
     match kernel {
+        // Barriers of an imitated GPU take their time, not memory.
+        Kernel::GemvF32 | Kernel::GemvF16 | Kernel::GemvInt8 | Kernel::GemvInt4 | Kernel::GemvBatch
+            if kind == DeviceKind::Software =>
+        {
+            most.min(8 << 20)
+        }
         // Three square matrices of 1,024.
         Kernel::GemmF32 | Kernel::GemmF16 => most.min(12 << 20),
         Kernel::FmaF32 | Kernel::FmaF16 | Kernel::Dispatch => BYTES_MIN,
@@ -191,8 +199,10 @@ fn headline_bytes(kernel: Kernel, most: u64) -> u64 {
 }
 
 /// Sizes of the curve of a kernel.
-fn curve_bytes(kernel: Kernel, most: u64, pace: Pace) -> Vec<u64> {
+fn curve_bytes(kernel: Kernel, most: u64, pace: Pace, kind: DeviceKind) -> Vec<u64> {
     let step = match (kernel, pace) {
+        // An imitated GPU takes its time to make arrays.
+        (Kernel::Read, Pace::Quick) if kind == DeviceKind::Software => 4,
         (Kernel::Read, _) => 2,
         (Kernel::Copy | Kernel::Triad | Kernel::Latency, Pace::Quick) => 8,
         (

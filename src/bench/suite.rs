@@ -38,8 +38,28 @@ pub struct Adapter {
 enum Prepared {
     /// Dispatches.
     Shader(Shader),
+    /// Copies from buffer to buffer.
+    Copies(memory::Copies),
     /// Copies between host and device.
     Transfer(transfer::Transfer),
+}
+
+impl Prepared {
+    const fn work(&self) -> &Work {
+        match self {
+            Self::Shader(shader) => &shader.work,
+            Self::Copies(copies) => &copies.work,
+            Self::Transfer(transfer) => &transfer.work,
+        }
+    }
+
+    fn time(&self, gpu: &Gpu, stopwatch: &mut Stopwatch, passes: u32) -> Result<Timed, CaseError> {
+        match self {
+            Self::Shader(shader) => stopwatch.time(gpu, |pass| shader.record(pass, passes)),
+            Self::Copies(copies) => copies.time(gpu, passes),
+            Self::Transfer(transfer) => transfer.time(gpu, passes),
+        }
+    }
 }
 
 /// Dispatches of one pass, in order.
@@ -100,7 +120,7 @@ impl Backend for Adapter {
         let gpu = &self.gpu;
         let prepared = match case.kernel {
             Kernel::Read | Kernel::Write | Kernel::Copy | Kernel::Scale | Kernel::Add | Kernel::Triad => {
-                Prepared::Shader(memory::tuned(gpu, &mut self.stopwatch, &mut self.tuned, case)?)
+                memory::tuned(gpu, &mut self.stopwatch, &mut self.tuned, case)?
             }
             Kernel::GemvF32 | Kernel::GemvF16 | Kernel::GemvInt8 | Kernel::GemvInt4 | Kernel::GemvBatch => {
                 Prepared::Shader(matrix::gemv(gpu, case)?)
@@ -111,20 +131,15 @@ impl Backend for Adapter {
             Kernel::Dispatch => Prepared::Shader(compute::dispatch(gpu)?),
             Kernel::Upload | Kernel::Download => Prepared::Transfer(transfer::prepare(gpu, case)?),
         };
-        let work = match &prepared {
-            Prepared::Shader(shader) => shader.work.clone(),
-            Prepared::Transfer(transfer) => transfer.work.clone(),
-        };
+        let work = prepared.work().clone();
         self.prepared = Some(prepared);
         Ok(work)
     }
 
     fn time(&mut self, passes: u32) -> Result<Timed, CaseError> {
-        match &self.prepared {
-            Some(Prepared::Shader(shader)) => {
-                self.stopwatch.time(&self.gpu, |pass| shader.record(pass, passes))
-            }
-            Some(Prepared::Transfer(transfer)) => transfer.time(&self.gpu, passes),
+        let Self { gpu, stopwatch, prepared, .. } = self;
+        match prepared {
+            Some(prepared) => prepared.time(gpu, stopwatch, passes),
             None => Err(CaseError::Refused { why: "nothing is prepared".to_owned() }),
         }
     }

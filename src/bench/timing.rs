@@ -20,12 +20,17 @@ struct Stamps {
 #[derive(Debug)]
 pub struct Stopwatch {
     stamps: Option<Stamps>,
+    /// Contradictions in a row.
+    absurd: u32,
     /// Whether time stamps were given up as wrong.
     pub disagrees: bool,
 }
 
 /// Bytes of two time stamps.
 const BYTES: u64 = 16;
+
+/// Contradictions in a row that end the use of time stamps: one may be a busy host that looked late.
+const ABSURD_MAX: u32 = 3;
 
 /// Work that the host saw take so long was certainly seen by time stamps too.
 const CERTAIN_SECS: f64 = 0.02;
@@ -35,13 +40,13 @@ impl Stopwatch {
     pub fn new(gpu: &Gpu) -> Self {
         let has = gpu.features.contains(wgpu::Features::TIMESTAMP_QUERY);
         let stamps = has.then(|| gpu.guarded(2 * BYTES, || Stamps::new(gpu)).ok()).flatten();
-        Self { stamps, disagrees: false }
+        Self { stamps, absurd: 0, disagrees: false }
     }
 
     /// Runs a pass and returns how long it took.
     ///
-    /// Time stamps that say more than the host saw, or less than half of it for work that is long enough, are given up
-    /// for good.
+    /// Time stamps that say more than the host saw, or less than a quarter of it for work that is long enough, are not
+    /// used; three in a row are the last.
     ///
     /// # Errors
     /// [`CaseError::Lost`] if the device is gone.
@@ -73,13 +78,13 @@ impl Stopwatch {
         let Some(secs) = self.stamps.as_ref().map(|stamps| stamps.secs(gpu)).transpose()? else {
             return Ok(host);
         };
-        let absurd = secs > 1.05 * host_secs + 1e-4 || (host_secs > CERTAIN_SECS && secs < 0.5 * host_secs);
+        let absurd = secs > 1.05 * host_secs + 1e-4 || (host_secs > CERTAIN_SECS && secs < 0.25 * host_secs);
+        self.absurd = if absurd { self.absurd + 1 } else { 0 };
+        if self.absurd >= ABSURD_MAX {
+            (self.stamps, self.disagrees) = (None, true);
+        }
+        // A chain that is too short for the clock's tick is no contradiction.
         if absurd || secs <= 0.0 {
-            // A chain that is too short for the clock's tick is no contradiction.
-            if absurd {
-                self.stamps = None;
-                self.disagrees = true;
-            }
             return Ok(host);
         }
         Ok(Timed { secs, clock: Clock::DeviceTimestamps })

@@ -19,10 +19,12 @@ pub enum Content {
     Words,
     /// `reference::group_scale`.
     Scales,
+    /// `reference::element` in 64 bit.
+    Doubles,
 }
 
-/// A word that is NaN as a number.
-pub const POISON: u32 = 0x7fc0_dead;
+/// A word that is NaN as a number of 32 bit, and twice that as one of 64.
+pub const POISON: u32 = 0x7ffd_dead;
 
 /// Parameters of fill.wgsl.
 #[repr(C)]
@@ -103,6 +105,7 @@ pub fn fill(
             Content::Halves => 2,
             Content::Words => 3,
             Content::Scales => 4,
+            Content::Doubles => 5,
         },
         word: POISON,
         width,
@@ -208,6 +211,16 @@ pub fn words(gpu: &Gpu, from: &wgpu::Buffer, first: u64, count: u64) -> Result<V
 /// [`CaseError`] of the driver.
 pub fn numbers(gpu: &Gpu, from: &wgpu::Buffer, first: u64, count: u64) -> Result<Vec<f32>, CaseError> {
     Ok(words(gpu, from, first, count)?.into_iter().map(f32::from_bits).collect())
+}
+
+/// Numbers of 64 bit of a buffer.
+///
+/// # Errors
+/// [`CaseError`] of the driver.
+pub fn doubles(gpu: &Gpu, from: &wgpu::Buffer, first: u64, count: u64) -> Result<Vec<f64>, CaseError> {
+    let words = words(gpu, from, 2 * first, 2 * count)?;
+    let pairs = words.as_chunks::<2>().0.iter();
+    Ok(pairs.map(|[low, high]| f64::from_bits(u64::from(*high) << 32 | u64::from(*low))).collect())
 }
 
 /// Where results are looked at: all of a short array; begin, middle and end of a long one.

@@ -63,7 +63,8 @@ pub fn gemv(gpu: &Gpu, case: &Case) -> Result<Shader, CaseError> {
     let unit = u64::from(words_per_row) * 4 * u64::from(shape.rows);
     let groups_in_all = (case.bytes / unit).max(1);
     let groups_max = (piece_max(gpu) / unit).clamp(1, GROUPS_MAX);
-    let pipeline = pipeline(gpu, shape.source, &[])?;
+    let workgroup = if gpu.info.kind.is_processor() { 8.0 } else { 128.0 };
+    let pipeline = pipeline(gpu, shape.source, &[("WG", workgroup)])?;
     let x = filled(gpu, u64::from(4 * COLUMNS * shape.batch), Content::Elements, 0, VECTOR)?;
     let (mut steps, mut outputs, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
     let mut done = 0;
@@ -96,7 +97,7 @@ pub fn gemv(gpu: &Gpu, case: &Case) -> Result<Shader, CaseError> {
     let work = Work {
         working_set_bytes: bytes,
         units: bytes as f64,
-        variant: format!("{COLUMNS} columns, {} rows per workgroup", shape.rows),
+        variant: format!("{COLUMNS} columns, {} rows to {workgroup} invocations", shape.rows),
     };
     let shader = Shader { pipeline, steps, work };
     shader.once(gpu)?;

@@ -1,12 +1,17 @@
 //! Read, write, copy, scale, add and triad, over pieces that respect what one kernel may see.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
-use super::Shader;
-use super::buffers::{Content, fill, filled, group, hold, looked_at, numbers, params, piece_max, pipeline};
+use super::buffers::{
+    Content, buffer, doubles, fill, filled, group, hold, looked_at, numbers, params, piece_max, pipeline,
+};
+use super::{Prepared, Shader};
 use crate::bench::device::Gpu;
 use crate::bench::kernel::Kernel;
 use crate::bench::reference::{SCALAR, add, copy, element, scale, triad};
+use crate::bench::repeat::Timed;
+use crate::bench::result::Clock;
 use crate::bench::run::{Case, CaseError, Work, median};
 use crate::bench::timing::Stopwatch;
 
@@ -20,50 +25,123 @@ struct Stream {
     s: f32,
 }
 
-/// How a kernel is cut: invocations of a workgroup, elements of 16 B per invocation.
+/// How a kernel is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variant {
-    workgroup: u32,
-    items: u32,
+pub enum Variant {
+    /// By a shader: invocations of a workgroup, elements per invocation, each four numbers of 32 bit, or of 64.
+    Shader {
+        /// Invocations.
+        workgroup: u32,
+        /// Elements; a multiple of four.
+        items: u32,
+        /// 64 bit at a time.
+        wide: bool,
+    },
+    /// By the interface's own command: what copies in applications go through.
+    Command {
+        /// Whether what is copied are numbers of 64 bit; that of the other variants, so that inputs are made once.
+        wide: bool,
+    },
 }
 
-/// What is tried at the first case of a kernel. Wide workgroups with few elements suit drivers that schedule well,
-/// narrow ones with many those that do not.
-const VARIANTS: &[Variant] = &[
-    Variant { workgroup: 256, items: 4 },
-    Variant { workgroup: 256, items: 16 },
-    Variant { workgroup: 128, items: 8 },
-    Variant { workgroup: 64, items: 32 },
+const fn cut(workgroup: u32, items: u32) -> Variant {
+    Variant::Shader { workgroup, items, wide: false }
+}
+
+/// What is tried on a GPU at the first case of a kernel. Wide workgroups with few elements suit drivers that schedule
+/// well, narrow ones with many those that do not.
+const GPU: &[Variant] =
+    &[Variant::Command { wide: false }, cut(256, 4), cut(256, 16), cut(128, 8), cut(64, 32)];
+
+/// What is tried on a processor that imitates one. llvmpipe runs eight invocations as one vector and loads and stores
+/// for each of them apart: a workgroup of eight walks memory in order, and 64 bit at a time halve the steps.
+const PROCESSOR: &[Variant] = &[
+    Variant::Command { wide: true },
+    Variant::Shader { workgroup: 8, items: 256, wide: true },
+    Variant::Shader { workgroup: 8, items: 64, wide: true },
 ];
 
-/// All tiles of [`VARIANTS`] divide this; arrays of so much and more are a multiple of it.
+/// The same without 64 bit numbers.
+const NARROW_PROCESSOR: &[Variant] = &[Variant::Command { wide: false }, cut(8, 256), cut(64, 4)];
+
+/// All tiles divide this; arrays of so much and more are a multiple of it.
 const TILE_BYTES_MAX: u64 = 64 << 10;
 
-/// Smallest tile: that of [`Variant::fitting`].
+/// Smallest tile: that of the smallest variant of [`Variant::fitting`].
 const TILE_BYTES_MIN: u64 = 4 << 10;
 
 /// Most workgroups in a row, by the standard.
 const GROUPS_MAX: u64 = 65_535;
 
 impl Variant {
-    const fn tile_bytes(self) -> u64 {
-        self.workgroup as u64 * self.items as u64 * 16
+    /// The variant with a tile that divides so many bytes.
+    fn fitting(self, bytes: u64) -> Self {
+        let Self::Shader { workgroup, mut items, wide } = self else { return self };
+        let element = if wide { 32 } else { 16 };
+        while items > 4 && !bytes.is_multiple_of(u64::from(workgroup * items) * element) {
+            items /= 2;
+        }
+        // Halving ends at 4 KiB or below, which divides every array.
+        Self::Shader { workgroup, items, wide }
     }
 
-    /// The variant, or a smaller one that divides so many bytes.
-    fn fitting(self, bytes: u64) -> Self {
-        if bytes.is_multiple_of(self.tile_bytes()) { self } else { Self { workgroup: 64, items: 4 } }
+    const fn is_wide(self) -> bool {
+        matches!(self, Self::Shader { wide: true, .. } | Self::Command { wide: true })
     }
 
     fn label(self) -> String {
-        format!("{} x {} x 16 B", self.workgroup, self.items)
+        match self {
+            Self::Shader { workgroup, items, wide } => {
+                format!("{workgroup} x {items} x {} B", if wide { 32 } else { 16 })
+            }
+            Self::Command { .. } => "by command".to_owned(),
+        }
+    }
+
+    /// Whether the device can run it.
+    fn is_possible(self, gpu: &Gpu, kernel: Kernel) -> bool {
+        match self {
+            Self::Command { .. } => kernel == Kernel::Copy,
+            Self::Shader { workgroup, .. } => workgroup <= gpu.limits.max_compute_invocations_per_workgroup,
+        }
+    }
+}
+
+/// What a shader's tile is: invocations, elements per invocation, bytes of an element.
+#[derive(Clone, Copy)]
+struct Tile {
+    workgroup: u32,
+    items: u32,
+    wide: bool,
+}
+
+impl Tile {
+    const fn element_bytes(self) -> u64 {
+        if self.wide { 32 } else { 16 }
+    }
+
+    const fn bytes(self) -> u64 {
+        self.workgroup as u64 * self.items as u64 * self.element_bytes()
+    }
+
+    /// Bytes of a number.
+    const fn number_bytes(self) -> u64 {
+        self.element_bytes() / 4
+    }
+
+    fn numbers(self, gpu: &Gpu, from: &wgpu::Buffer, first: u64, count: u64) -> Result<Vec<f64>, CaseError> {
+        if self.wide {
+            doubles(gpu, from, first, count)
+        } else {
+            Ok(numbers(gpu, from, first, count)?.into_iter().map(f64::from).collect())
+        }
     }
 }
 
 /// A piece of every array.
 struct Piece {
-    /// Index of its first element of 4 B.
-    first: u32,
+    /// Where it begins in the whole array.
+    start_bytes: u64,
     bytes: u64,
     inputs: Vec<wgpu::Buffer>,
     /// The output of all but reading, which has one per variant.
@@ -83,24 +161,29 @@ impl Arrays {
         let unit = if array_bytes >= TILE_BYTES_MAX { TILE_BYTES_MAX } else { TILE_BYTES_MIN };
         let array_bytes = (array_bytes / unit).max(1) * unit;
         // So that even the smallest tile that is tried needs no second row of workgroups.
-        let most = piece_max(gpu).min(GROUPS_MAX * 16_384) / unit * unit;
+        let most = piece_max(gpu).min(GROUPS_MAX * TILE_BYTES_MIN) / unit * unit;
         let mut pieces = Vec::new();
         let mut done = 0;
         while done < array_bytes {
             let bytes = most.max(unit).min(array_bytes - done);
-            let first = u32::try_from(done / 4).unwrap_or(u32::MAX);
-            let inputs = (1..).take(kernel.inputs());
-            let inputs = inputs.map(|seed| filled(gpu, bytes, Content::Elements, first, seed));
-            let output = (kernel != Kernel::Read).then(|| filled(gpu, bytes, Content::Poison, 0, 0));
-            pieces.push(Piece {
-                first,
-                bytes,
-                inputs: inputs.collect::<Result<_, _>>()?,
-                output: output.transpose()?,
-            });
+            let inputs = (0..kernel.inputs()).map(|_| buffer(gpu, bytes)).collect::<Result<_, _>>()?;
+            let output = (kernel != Kernel::Read).then(|| buffer(gpu, bytes)).transpose()?;
+            pieces.push(Piece { start_bytes: done, bytes, inputs, output });
             done += bytes;
         }
         Ok(Self { kernel, pieces })
+    }
+
+    /// Fills inputs with numbers of a width; poison is laid by whoever checks.
+    fn fill(&self, gpu: &Gpu, wide: bool) -> Result<(), CaseError> {
+        let content = if wide { Content::Doubles } else { Content::Elements };
+        for piece in &self.pieces {
+            let first = u32::try_from(piece.start_bytes / 4).unwrap_or(u32::MAX);
+            for (seed, input) in (1..).zip(&piece.inputs) {
+                fill(gpu, input, content, first, seed)?;
+            }
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> u64 {
@@ -129,62 +212,81 @@ struct Cut {
 
 impl Cut {
     /// Reading a small array goes round it many times, with the whole device at work; everything else once.
-    fn of(gpu: &Gpu, kernel: Kernel, piece: &Piece, variant: Variant) -> Self {
+    fn of(gpu: &Gpu, kernel: Kernel, piece: &Piece, tile: Tile) -> Self {
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let tiles = piece.bytes / variant.tile_bytes();
+        let tiles = piece.bytes / tile.bytes();
         if kernel != Kernel::Read {
             return Self { tiles: small(tiles), groups: small(tiles), rounds: 1 };
         }
-        // Enough to fill 132 multiprocessors seven times over; some threads of a processor.
+        // Enough to fill 132 multiprocessors; some workgroups for each thread of a processor.
         let (busy, worth) = if gpu.info.kind.is_processor() { (16, 16 << 20) } else { (1024, 512 << 20) };
         let groups = tiles.max(busy);
-        let rounds = (worth / (groups * variant.tile_bytes())).max(1);
+        let rounds = (worth / (groups * tile.bytes())).max(1);
         Self { tiles: small(tiles), groups: small(groups), rounds: small(rounds) }
     }
 }
 
-fn shader(gpu: &Gpu, arrays: &Arrays, variant: Variant) -> Result<Shader, CaseError> {
+fn shader(gpu: &Gpu, arrays: &Arrays, tile: Tile, variant: String) -> Result<Shader, CaseError> {
     let kernel = arrays.kernel;
-    let variant = variant.fitting(arrays.pieces.iter().map(|piece| piece.bytes).min().unwrap_or(0));
-    let constants = [("WG", f64::from(variant.workgroup)), ("ITEMS", f64::from(variant.items))];
-    let pipeline = pipeline(gpu, source(kernel), &constants)?;
+    let constants = [("WG", f64::from(tile.workgroup)), ("ITEMS", f64::from(tile.items))];
+    let source = if tile.wide {
+        source(kernel).replace("alias Number = f32;", "alias Number = f64;")
+    } else {
+        source(kernel).to_owned()
+    };
+    let pipeline = pipeline(gpu, &source, &constants)?;
     let (mut steps, mut cuts, mut found, mut units) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for piece in &arrays.pieces {
-        let cut = Cut::of(gpu, kernel, piece, variant);
-        let value = Stream { tiles: cut.tiles, rounds: cut.rounds, first: piece.first, s: SCALAR };
-        let params = params(gpu, &value)?;
+        let cut = Cut::of(gpu, kernel, piece, tile);
+        let params = params(gpu, &Stream { tiles: cut.tiles, rounds: cut.rounds, first: 0, s: SCALAR })?;
         let output = match &piece.output {
-            Some(output) => output.clone(),
-            None => filled(gpu, 4 * u64::from(cut.groups * variant.workgroup), Content::Poison, 0, 0)?,
+            Some(output) => {
+                fill(gpu, output, Content::Poison, 0, 0)?;
+                output.clone()
+            }
+            None => {
+                let invocations = u64::from(cut.groups) * u64::from(tile.workgroup);
+                filled(gpu, tile.number_bytes() * invocations, Content::Poison, 0, 0)?
+            }
         };
         let mut buffers = vec![&params];
         buffers.extend(&piece.inputs);
         buffers.push(&output);
         steps.push((group(gpu, &pipeline, &buffers)?, [cut.groups, 1, 1]));
         units += match kernel {
-            Kernel::Read => f64::from(cut.groups) * f64::from(cut.rounds) * variant.tile_bytes() as f64,
+            Kernel::Read => f64::from(cut.groups) * f64::from(cut.rounds) * tile.bytes() as f64,
             _ => (kernel.arrays().unwrap_or(1) * piece.bytes) as f64,
         };
         found.push(output);
         cuts.push(cut);
     }
-    let work = Work { working_set_bytes: arrays.bytes(), units, variant: variant.label() };
-    let shader = Shader { pipeline, steps, work };
+    let shader = Shader { pipeline, steps, work: Work { working_set_bytes: arrays.bytes(), units, variant } };
     shader.once(gpu)?;
     for ((piece, output), cut) in arrays.pieces.iter().zip(&found).zip(&cuts) {
         if kernel == Kernel::Read {
-            check_sums(gpu, piece, output, cut, variant)?;
+            check_sums(gpu, piece, output, cut, tile)?;
         } else {
-            check(gpu, kernel, piece, output)?;
+            check(gpu, kernel, piece, output, tile)?;
         }
     }
     Ok(shader)
 }
 
-fn check(gpu: &Gpu, kernel: Kernel, piece: &Piece, output: &wgpu::Buffer) -> Result<(), CaseError> {
-    for (at, count) in looked_at(piece.bytes / 4) {
-        for (k, found) in (at..).zip(numbers(gpu, output, at, count)?) {
-            let index = piece.first + u32::try_from(k).unwrap_or(u32::MAX);
+/// Index of the first number of a piece.
+fn first(piece: &Piece, tile: Tile) -> u32 {
+    u32::try_from(piece.start_bytes / tile.number_bytes()).unwrap_or(u32::MAX)
+}
+
+fn check(
+    gpu: &Gpu,
+    kernel: Kernel,
+    piece: &Piece,
+    output: &wgpu::Buffer,
+    tile: Tile,
+) -> Result<(), CaseError> {
+    for (at, count) in looked_at(piece.bytes / tile.number_bytes()) {
+        for (k, found) in (at..).zip(tile.numbers(gpu, output, at, count)?) {
+            let index = first(piece, tile) + u32::try_from(k).unwrap_or(u32::MAX);
             let (b, c) = (element(index, 1), element(index, 2));
             let expected = match kernel {
                 Kernel::Write => SCALAR,
@@ -193,7 +295,7 @@ fn check(gpu: &Gpu, kernel: Kernel, piece: &Piece, output: &wgpu::Buffer) -> Res
                 Kernel::Add => add(b, c),
                 _ => triad(b, c),
             };
-            hold(u64::from(index), f64::from(found), f64::from(expected), 0.0)?;
+            hold(u64::from(index), found, f64::from(expected), 0.0)?;
         }
     }
     Ok(())
@@ -205,35 +307,91 @@ fn check_sums(
     piece: &Piece,
     output: &wgpu::Buffer,
     cut: &Cut,
-    variant: Variant,
+    tile: Tile,
 ) -> Result<(), CaseError> {
-    let Variant { workgroup, items } = variant;
+    let Tile { workgroup, items, .. } = tile;
+    let begin = first(piece, tile);
     // What one invocation finds in one tile.
-    let in_tile = |tile: u32, local: u32| -> f64 {
-        let vectors = (0..items).map(|k| tile * workgroup * items + local + k * workgroup);
+    let in_tile = |at: u32, local: u32| -> f64 {
+        let vectors = (0..items).map(|k| at * workgroup * items + local + k * workgroup);
         vectors
             .flat_map(|vector| (0..4).map(move |lane| 4 * vector + lane))
-            .map(|index| f64::from(element(piece.first + index, 1)))
+            .map(|index| f64::from(element(begin + index, 1)))
             .sum()
     };
     let mut groups = vec![0, cut.groups / 2, cut.groups - 1];
     groups.dedup();
     for at in groups {
-        let first = u64::from(at * workgroup);
-        let found = numbers(gpu, output, first, u64::from(workgroup))?;
+        let from = u64::from(at) * u64::from(workgroup);
+        let found = tile.numbers(gpu, output, from, u64::from(workgroup))?;
         // Rounds go over the tiles in a circle: whole circles are the same for everybody.
         let (circles, rest) = (cut.rounds / cut.tiles, cut.rounds % cut.tiles);
         for (local, found) in (0..workgroup).zip(found) {
             let whole: f64 = if circles == 0 { 0.0 } else { (0..cut.tiles).map(|t| in_tile(t, local)).sum() };
             let part: f64 = (0..rest).map(|r| in_tile((at + r) % cut.tiles, local)).sum();
-            let expected = f64::from(circles) * whole + part;
-            hold(first + u64::from(local), f64::from(found), expected, 0.0)?;
+            hold(from + u64::from(local), found, f64::from(circles) * whole + part, 0.0)?;
         }
     }
     Ok(())
 }
 
-/// The kernel, cut as it runs fastest on this device; what that is, is found at the first case.
+/// Copies by command, piece by piece.
+fn command(gpu: &Gpu, arrays: &Arrays, variant: String, wide: bool) -> Result<Copies, CaseError> {
+    let mut pairs = Vec::new();
+    for piece in &arrays.pieces {
+        let (Some(from), Some(to)) = (piece.inputs.first(), &piece.output) else { continue };
+        fill(gpu, to, Content::Poison, 0, 0)?;
+        pairs.push((from.clone(), to.clone()));
+    }
+    let bytes = arrays.bytes();
+    let copies = Copies { pairs, work: Work { working_set_bytes: bytes, units: bytes as f64, variant } };
+    copies.time(gpu, 1)?;
+    let plain = Tile { workgroup: 1, items: 1, wide };
+    for (piece, (_, to)) in arrays.pieces.iter().zip(&copies.pairs) {
+        check(gpu, Kernel::Copy, piece, to, plain)?;
+    }
+    Ok(copies)
+}
+
+/// Copies from buffer to buffer.
+#[derive(Debug)]
+pub struct Copies {
+    pairs: Vec<(wgpu::Buffer, wgpu::Buffer)>,
+    pub(super) work: Work,
+}
+
+impl Copies {
+    /// Runs passes, timed by the host: time stamps belong to compute passes.
+    ///
+    /// # Errors
+    /// [`CaseError`] of the driver.
+    pub fn time(&self, gpu: &Gpu, passes: u32) -> Result<Timed, CaseError> {
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for _ in 0..passes {
+            for (from, to) in &self.pairs {
+                encoder.copy_buffer_to_buffer(from, 0, to, 0, None);
+            }
+        }
+        let commands = encoder.finish();
+        let begun = Instant::now();
+        gpu.queue.submit([commands]);
+        gpu.wait()?;
+        Ok(Timed { secs: begun.elapsed().as_secs_f64(), clock: Clock::HostClock })
+    }
+}
+
+fn made(gpu: &Gpu, arrays: &Arrays, variant: Variant) -> Result<Prepared, CaseError> {
+    let fitted = variant.fitting(arrays.pieces.iter().map(|piece| piece.bytes).min().unwrap_or(0));
+    match fitted {
+        Variant::Shader { workgroup, items, wide } => {
+            let tile = Tile { workgroup, items, wide };
+            Ok(Prepared::Shader(shader(gpu, arrays, tile, fitted.label())?))
+        }
+        Variant::Command { wide } => Ok(Prepared::Copies(command(gpu, arrays, fitted.label(), wide)?)),
+    }
+}
+
+/// The kernel, run as it is fastest on this device; what that is, is found at the first case.
 ///
 /// # Errors
 /// [`CaseError`] of the driver, or [`CaseError::Wrong`].
@@ -242,39 +400,40 @@ pub fn tuned(
     stopwatch: &mut Stopwatch,
     known: &mut HashMap<Kernel, Variant>,
     case: &Case,
-) -> Result<Shader, CaseError> {
+) -> Result<Prepared, CaseError> {
     let arrays = Arrays::new(gpu, case)?;
     if let Some(variant) = known.get(&case.kernel) {
-        return shader(gpu, &arrays, *variant);
+        arrays.fill(gpu, variant.is_wide())?;
+        return made(gpu, &arrays, *variant);
     }
-    let mut best: Option<(f64, Variant, Shader)> = None;
-    for variant in VARIANTS {
-        if u64::from(variant.workgroup) > u64::from(gpu.limits.max_compute_invocations_per_workgroup) {
-            continue;
-        }
-        for piece in &arrays.pieces {
-            // Each variant is held to the reference over poison of its own.
-            if let Some(output) = &piece.output {
-                fill(gpu, output, Content::Poison, 0, 0)?;
-            }
-        }
-        let shader = shader(gpu, &arrays, *variant)?;
+    let variants = match (gpu.info.kind.is_processor(), gpu.features.contains(wgpu::Features::SHADER_F64)) {
+        (false, _) => GPU,
+        (true, true) => PROCESSOR,
+        (true, false) => NARROW_PROCESSOR,
+    };
+    let possible: Vec<Variant> =
+        variants.iter().copied().filter(|variant| variant.is_possible(gpu, case.kernel)).collect();
+    let mut best: Option<(f64, Variant)> = None;
+    // All of a list have one width: inputs are made once.
+    arrays.fill(gpu, possible.iter().any(|variant| variant.is_wide()))?;
+    for variant in &possible {
+        let prepared = made(gpu, &arrays, *variant)?;
         let mut speeds = Vec::new();
         for _ in 0..3 {
-            let timed = stopwatch.time(gpu, |pass| shader.record(pass, 1))?;
-            speeds.push(shader.work.units / timed.secs);
+            let timed = prepared.time(gpu, stopwatch, 1)?;
+            speeds.push(prepared.work().units / timed.secs);
         }
         let speed = median(&speeds);
-        if best.as_ref().is_none_or(|(fastest, ..)| speed > *fastest) {
-            best = Some((speed, *variant, shader));
+        if best.as_ref().is_none_or(|(fastest, _)| speed > *fastest) {
+            best = Some((speed, *variant));
         }
     }
-    let Some((_, variant, shader)) = best else {
+    let Some((_, variant)) = best else {
         return Err(CaseError::Unsupported { what: "workgroups of 64".to_owned() });
     };
     // Small first cases say nothing about large ones.
     if arrays.bytes() >= 1 << 20 {
         known.insert(case.kernel, variant);
     }
-    Ok(shader)
+    made(gpu, &arrays, variant)
 }
