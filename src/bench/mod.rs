@@ -29,7 +29,7 @@ pub use repeat::{SAMPLE_SECS_MAX, STEADY, Settled, Timed, settle};
 pub use result::{Clock, Device, DeviceKind, End, Flag, Pace, Point, Run, SCHEMA, Skipped};
 pub use run::{
     BYTES_MIN, Backend, Case, CaseError, Occupied, Settings, Turn, Versus, Work, cases, clock, measure,
-    median, safe_bytes, versus,
+    median, outlier, safe_bytes, versus,
 };
 pub use stream::{NoThreads, Processor};
 #[cfg(feature = "gpu")]

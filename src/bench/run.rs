@@ -480,6 +480,19 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// A run that is further than this from the median of earlier ones is an outlier.
+const OUTLIER: f64 = 0.10;
+
+/// Whether a run's read bandwidth is far from that of earlier runs of the same device, driver and thoroughness; `None`
+/// of fewer than three.
+#[must_use]
+pub fn outlier(run: &Run, earlier: &[Run]) -> Option<Flag> {
+    let same = |other: &&Run| other.device.key() == run.device.key() && other.pace == run.pace;
+    let before: Vec<f64> = earlier.iter().filter(same).filter_map(Run::read_bytes_per_s).collect();
+    let ratio = run.read_bytes_per_s()? / median(&before);
+    (before.len() >= 3 && (ratio - 1.0).abs() > OUTLIER).then_some(Flag::Outlier { ratio })
+}
+
 /// The clock that most points of a run used; `None` of nothing.
 #[must_use]
 pub fn clock(run: &Run) -> Option<Clock> {

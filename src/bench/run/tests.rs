@@ -125,6 +125,18 @@ fn a_run_is_read_back_from_its_file_as_it_was() {
 }
 
 #[test]
+fn a_run_far_from_three_earlier_ones_is_an_outlier() {
+    let (run, _) = run(&mut Fake::new(), &Ctl::default());
+    let mut slow = run.clone();
+    for point in &mut slow.points {
+        point.value *= 0.8;
+    }
+    let earlier = vec![run.clone(); 3];
+    assert!(matches!(outlier(&slow, &earlier), Some(Flag::Outlier { ratio }) if (ratio - 0.8).abs() < 1e-9));
+    assert_eq!((outlier(&run, &earlier), outlier(&slow, &earlier[..2])), (None, None));
+}
+
+#[test]
 fn two_runs_at_once_are_refused() {
     let turn = Turn::take().unwrap();
     assert_eq!(Turn::take().map(|_| ()), Err(Occupied));
