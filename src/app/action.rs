@@ -8,6 +8,8 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 
 use super::pages::Page;
 use super::picture::Target;
+use crate::bench::Pace;
+use crate::catalog::GpuSpec;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
@@ -117,6 +119,21 @@ pub enum Action {
     Measure(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
     SaveRows,
+    /// Look for the devices of this machine and for earlier runs.
+    ListDevices,
+    /// Measure a device of this machine.
+    MeasureDevice {
+        /// Its position in the list.
+        device: usize,
+        /// How thoroughly.
+        pace: Pace,
+    },
+    /// Stop measuring; what was measured is kept.
+    StopMeasuring,
+    /// Show the run that began then.
+    ShowRun(String),
+    /// Put a measured device into the user's catalogue and into the plan in hand.
+    AdoptDevice(Box<GpuSpec>),
     /// What the keys do, and where to begin.
     Help,
     /// Name, version, licence.
@@ -200,8 +217,18 @@ const fn bare(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::NONE, key))
 }
 
-const PAGE_KEYS: [Key; 9] =
-    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+const PAGE_KEYS: [Key; 10] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::M,
+    Key::Num9,
+];
 
 /// Every verb that takes no argument, in the order of the menu.
 #[must_use]

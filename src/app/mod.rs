@@ -15,6 +15,7 @@ mod files;
 mod icons;
 mod launch;
 mod live;
+pub mod machine;
 mod notice;
 pub mod pages;
 mod palette;
@@ -48,6 +49,7 @@ use self::document::{Document, Origin};
 use self::errands::ErrandRunner;
 use self::files::Files;
 use self::live::Live;
+use self::machine::MachineRunner;
 use self::notice::Notices;
 use self::palette::Palette;
 use self::picture::Pictures;
@@ -108,6 +110,7 @@ pub struct App {
     dialog: Option<Dialog>,
     files: Files,
     errands: ErrandRunner,
+    machine: MachineRunner,
     pictures: Pictures,
     autosave: Option<Autosave>,
     /// What to do once the document is saved.
@@ -154,6 +157,7 @@ impl App {
             dialog: None,
             files: Files::new(wake(ctx)),
             errands: ErrandRunner::new(place, wake(ctx)),
+            machine: MachineRunner::new(place, places.measurements(), wake(ctx)),
             pictures: Pictures::default(),
             autosave: places.recovery().map(|folder| Autosave::new(Some(folder))),
             after_save: None,
@@ -248,6 +252,7 @@ impl App {
         if let Some(fitted) = self.errands.poll(&mut self.notices) {
             self.trace_fitted(&fitted);
         }
+        self.machine.poll(&mut self.notices);
         if let Some((purpose, answer)) = self.files.poll() {
             self.file_answered(ctx, purpose, answer);
         }
@@ -398,7 +403,7 @@ impl App {
 
     /// Draws with everything that a page may see.
     fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
-        let Self { document, opened, session, live, catalog, errands, prefs, .. } = self;
+        let Self { document, opened, session, live, catalog, errands, machine, prefs, .. } = self;
         let view = View {
             outcome: live.outcome(),
             forecast: live.forecast(),
@@ -411,6 +416,7 @@ impl App {
             revision: document.revision(),
             theme,
             errands: errands.answers(),
+            machine: machine.shown(),
             recent: &prefs.recent,
         };
         ui.push_id(session.page, |ui| draw(ui, &mut document.draft, session, &view, out));

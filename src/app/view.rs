@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::action::Action;
+use super::machine::Machine;
 use super::pages::Page;
 use super::pages::serving::state::ServingState;
+use super::pages::this_machine::MachineState;
 use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
 use super::readings::Readings;
@@ -64,6 +66,8 @@ pub struct View<'a> {
     pub theme: &'a Theme,
     /// Answers to [`Action::CountTokens`] and [`Action::FitTrace`], and what is on its way.
     pub errands: &'a Errands,
+    /// What was measured of this machine.
+    pub machine: &'a Machine,
     /// Scenario files that were open before, latest first.
     pub recent: &'a [PathBuf],
 }
@@ -142,4 +146,6 @@ pub struct Session {
     pub serving: ServingState,
     /// What the page on trust looks at.
     pub trust: TrustState,
+    /// What the page *This machine* looks at.
+    pub machine: MachineState,
 }

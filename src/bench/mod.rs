@@ -7,6 +7,7 @@
 //!
 //! Not measured: links between several devices, power, and what other programs do meanwhile, other than by the spread.
 
+mod choice;
 #[cfg(feature = "gpu")]
 mod device;
 mod kernel;
@@ -21,6 +22,7 @@ mod suite;
 #[cfg(feature = "gpu")]
 mod timing;
 
+pub use choice::{Choice, ChoiceError, choices};
 #[cfg(feature = "gpu")]
 pub use device::{Gpu, Listed, OpenError, adapters};
 pub use kernel::{Kernel, Quantity, UnknownKernel};

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 
 use crate::analysis::this_machine::{MeasuredDevice, ServeAsk, would_serve};
 use crate::bench::{
-    Backend, Device, End, Flag, Kernel, Pace, Processor, Quantity, Run, Settings, Versus, levels, measure,
-    outlier, versus,
+    Backend, Choice, Device, End, Flag, Kernel, Pace, Quantity, Run, Settings, Versus, choices, levels,
+    measure, outlier, versus,
 };
 use crate::io::{machine, overlay};
 use crate::job::Ctl;
@@ -69,43 +69,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// A device that can be chosen.
-struct Choice {
-    device: Device,
-    #[cfg(feature = "gpu")]
-    listed: Option<crate::bench::Listed>,
-}
-
-/// The devices of this machine, in the order of the list.
-fn choices() -> Vec<Choice> {
-    let mut choices = Vec::new();
-    #[cfg(feature = "gpu")]
-    choices.extend(
-        crate::bench::adapters()
-            .into_iter()
-            .map(|listed| Choice { device: listed.device.clone(), listed: Some(listed) }),
-    );
-    choices.push(Choice {
-        device: Processor::described(),
-        #[cfg(feature = "gpu")]
-        listed: None,
-    });
-    choices
-}
-
-impl Choice {
-    fn open(&self) -> Result<Box<dyn Backend>, CliError> {
-        #[cfg(feature = "gpu")]
-        if let Some(listed) = &self.listed {
-            let gpu = listed.open().map_err(|error| CliError::Bench(error.to_string()))?;
-            return Ok(Box::new(crate::bench::Adapter::new(gpu)));
-        }
-        processor()
-    }
-}
-
-fn processor() -> Result<Box<dyn Backend>, CliError> {
-    Ok(Box::new(Processor::new().map_err(|error| CliError::Bench(error.to_string()))?))
+fn open(choice: &Choice) -> Result<Box<dyn Backend>, CliError> {
+    choice.open().map_err(|error| CliError::Bench(error.to_string()))
 }
 
 #[derive(serde::Serialize)]
@@ -137,7 +102,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     }
     let folder = machine::folder();
     let _lock = folder.as_deref().map(machine::lock).transpose()?;
-    let mut backend = choice.open()?;
+    let mut backend = open(choice)?;
     if let Some(rounds) = args.versus_cpu {
         return against(args, rounds, backend.as_mut(), output);
     }
@@ -240,7 +205,7 @@ fn against(args: &Args, rounds: u32, backend: &mut dyn Backend, output: &mut Out
     };
     let bytes = args.max_mib.unwrap_or(128) << 20;
     let ctl = Ctl { cancel: interrupt().clone(), ..Ctl::default() };
-    let mut second = processor()?;
+    let mut second = open(&Choice::processor())?;
     let found = versus(backend, second.as_mut(), &kernels, bytes, rounds, &ctl)
         .map_err(|error| CliError::Bench(error.to_string()))?;
     if args.json {

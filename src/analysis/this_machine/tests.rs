@@ -121,15 +121,17 @@ fn decode_predicted_from_a_published_bandwidth_is_near_the_published_decode() {
     let headers = reader.headers().unwrap().clone();
     let at = |name: &str| headers.iter().position(|h| h == name).unwrap();
     let columns =
-        ["model", "quant", "gpu", "n_gpus", "test", "phase", "batch", "depth", "tok_s", "note"].map(at);
+        ["engine", "model", "quant", "gpu", "n_gpus", "test", "phase", "batch", "depth", "tok_s", "note"]
+            .map(at);
     let (mut within, mut all, mut errors) = (0_u32, 0_u32, Vec::new());
     let mut by_device: std::collections::BTreeMap<String, Vec<f64>> = std::collections::BTreeMap::new();
     for record in reader.records() {
         let record = record.unwrap();
-        let [model, quant, gpu, n, test, phase, batch, depth, tok_s, note] =
+        let [engine, model, quant, gpu, n, test, phase, batch, depth, tok_s, note] =
             columns.map(|c| record.get(c).unwrap_or_default());
         let Some((_, device)) = devices.iter().find(|(name, _)| *name == gpu) else { continue };
-        if n != "1" || phase != "decode" || batch != "1" || note.contains("SUSPECT") {
+        if engine != "llama.cpp" || n != "1" || phase != "decode" || batch != "1" || note.contains("SUSPECT")
+        {
             continue;
         }
         let (Some(spec), Ok(weights), Ok(published)) =

@@ -14,6 +14,7 @@ pub mod router;
 pub mod sensitivity;
 pub mod serving;
 pub mod settings;
+pub mod this_machine;
 mod trace;
 pub mod trust;
 pub mod words;
@@ -48,20 +49,23 @@ pub enum Page {
     Trust,
     /// Models, GPUs and prices.
     Catalogue,
+    /// What this machine reaches, and what it would serve.
+    ThisMachine,
     /// Worked examples and files.
     Examples,
 }
 
 /// What one wants, and the pages for it.
-pub const NAVIGATION: [(&str, &[Page]); 3] = [
+pub const NAVIGATION: [(&str, &[Page]); 4] = [
     ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
     ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Trust, Page::Catalogue]),
+    ("Run", &[Page::ThisMachine]),
     ("Exchange", &[Page::Examples]),
 ];
 
 impl Page {
     /// Every page, in the order of the navigation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Overview,
         Self::BreakEven,
         Self::Sensitivity,
@@ -70,6 +74,7 @@ impl Page {
         Self::Serving,
         Self::Trust,
         Self::Catalogue,
+        Self::ThisMachine,
         Self::Examples,
     ];
 
@@ -85,6 +90,7 @@ impl Page {
             Self::Serving => "Serving",
             Self::Trust => "How far to trust this",
             Self::Catalogue => "Catalogue",
+            Self::ThisMachine => "This machine",
             Self::Examples => "Examples and files",
         }
     }
@@ -101,6 +107,7 @@ impl Page {
             Self::Serving => "What a model on GPUs serves: memory, throughput, latency and price",
             Self::Trust => "Predicted against published: the errors of the serving model, worst first",
             Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
+            Self::ThisMachine => "Measure this machine's devices, and what they would serve",
             Self::Examples => "Worked examples, recent files, open and save",
         }
     }
@@ -137,6 +144,7 @@ pub fn ui(
         Page::Serving => serving::ui(ui, draft, session, view, out),
         Page::Trust => trust::ui(ui, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),
+        Page::ThisMachine => this_machine::ui(ui, session, view, out),
         Page::Examples => examples::ui(ui, view, out),
     }
     if session.pointed != session.cursor {
