@@ -122,7 +122,7 @@ impl Settings {
     #[must_use]
     pub const fn secs_max(&self) -> f64 {
         match self.pace {
-            Pace::Quick => 22.0,
+            Pace::Quick => 20.0,
             Pace::Full => 600.0,
         }
     }
@@ -322,7 +322,7 @@ pub fn measure(
     if slept_secs > 0.0 {
         run.flags.push(Flag::Slept { secs: slept_secs });
     }
-    if matches!(end, End::Complete | End::OutOfTime { .. })
+    if end == End::Complete
         && let Some(flag) = slower(backend, &run, settings, ctl)
     {
         run.flags.push(flag);
