@@ -6,6 +6,7 @@
 //! place. Colours are written in [`theme`] and nowhere else. Start with [`run`].
 
 pub mod action;
+mod adopt;
 mod chrome;
 mod dialog;
 mod dispatch;

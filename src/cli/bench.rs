@@ -388,6 +388,9 @@ fn text(document: &Measured<'_>) -> String {
     text
 }
 
+/// Models that are printed, fastest first.
+const SERVES_SHOWN: usize = 20;
+
 fn serves(document: &Measured<'_>) -> String {
     let mut table = Table::new(&[
         ("Model", Align::Left),
@@ -400,7 +403,7 @@ fn serves(document: &Measured<'_>) -> String {
         ("API $/M out", Align::Right),
     ]);
     let usd = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), format::usd);
-    for row in &document.would_serve {
+    for row in document.would_serve.iter().take(SERVES_SHOWN) {
         table.row([
             row.name.clone(),
             row.weights.clone(),
@@ -418,5 +421,11 @@ fn serves(document: &Measured<'_>) -> String {
     } else {
         ""
     };
-    format!("\nWhat it would serve, 1,024 tokens in and 256 out{note}\n{table}")
+    let rest = document.would_serve.len().saturating_sub(SERVES_SHOWN);
+    let rest = if rest > 0 {
+        format!("{rest} more fit and are slower; --json has them all\n")
+    } else {
+        String::new()
+    };
+    format!("\nWhat it would serve, 1,024 tokens in and 256 out{note}\n{table}{rest}")
 }
