@@ -178,7 +178,7 @@ mod tests {
         let i = Cell::new(0_u32);
         let time = |passes: u32| {
             i.set(i.get() + 1);
-            timed(f64::from(passes) * 1e-2 * if i.get() % 2 == 0 { 1.0 } else { 2.0 })
+            timed(f64::from(passes) * 1e-2 * if i.get().is_multiple_of(2) { 1.0 } else { 2.0 })
         };
         let settled = settle(time, || false, Duration::ZERO).unwrap().unwrap();
         assert!(!settled.steady && settled.low < settled.high);

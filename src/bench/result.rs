@@ -190,6 +190,8 @@ pub enum Flag {
     },
     /// Device time stamps contradicted the host's clock; the host's clock was used.
     ClockDisagrees,
+    /// The program was built without optimisation: the processor's own kernels are slow for that alone.
+    DebugBuild,
 }
 
 impl Flag {
@@ -216,6 +218,9 @@ impl Flag {
             ),
             Self::ClockDisagrees => {
                 "The device's time stamps contradict the host's clock; the host's clock was used".to_owned()
+            }
+            Self::DebugBuild => {
+                "This is a debug build, in which the processor's kernels are slow; measure with a release build".to_owned()
             }
         }
     }

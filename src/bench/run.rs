@@ -94,9 +94,9 @@ pub trait Backend {
     /// Frees what was prepared.
     fn release(&mut self);
 
-    /// Whether device time stamps were given up as wrong.
-    fn clock_disagrees(&self) -> bool {
-        false
+    /// What to know of the way in which it measured.
+    fn remarks(&self) -> Vec<Flag> {
+        Vec::new()
     }
 }
 
@@ -329,9 +329,7 @@ pub fn measure(
     }
     backend.release();
     run.flags.extend(busy(&run));
-    if backend.clock_disagrees() {
-        run.flags.push(Flag::ClockDisagrees);
-    }
+    run.flags.extend(backend.remarks());
     run.secs = begun.elapsed().as_secs_f64();
     run.end = end;
     observe(&run);

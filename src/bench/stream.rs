@@ -13,7 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::kernel::Kernel;
 use super::reference::{SCALAR, add, copy, cycle, element, fma_chain, scale, sum, triad, walk};
 use super::repeat::Timed;
-use super::result::{Clock, Device, DeviceKind};
+use super::result::{Clock, Device, DeviceKind, Flag};
 use super::run::{Backend, Case, CaseError, Work};
 
 /// The processor.
@@ -149,6 +149,10 @@ impl Backend for Processor {
 
     fn release(&mut self) {
         self.prepared = None;
+    }
+
+    fn remarks(&self) -> Vec<Flag> {
+        if cfg!(debug_assertions) { vec![Flag::DebugBuild] } else { Vec::new() }
     }
 }
 

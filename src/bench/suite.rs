@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use super::device::Gpu;
 use super::kernel::Kernel;
 use super::repeat::Timed;
-use super::result::Device;
+use super::result::{Device, Flag};
 use super::run::{Backend, Case, CaseError, Work};
 use super::timing::Stopwatch;
 
@@ -150,7 +150,7 @@ impl Backend for Adapter {
         drop(self.gpu.wait());
     }
 
-    fn clock_disagrees(&self) -> bool {
-        self.stopwatch.disagrees
+    fn remarks(&self) -> Vec<Flag> {
+        if self.stopwatch.disagrees { vec![Flag::ClockDisagrees] } else { Vec::new() }
     }
 }

@@ -296,7 +296,7 @@ fn point_ui(ui: &mut Ui, point: &Point, before: Option<&Run>) {
 fn serves_ui(ui: &mut Ui, state: &mut MachineState, run: &Run, theme: &Theme, out: &mut Outbox) {
     heading(ui, "What it would serve", |_| {});
     let ask = &mut state.ask;
-    let fields: Vec<Box<dyn FnOnce(&mut Ui) + '_>> = vec![
+    let fields = vec![
         field("Prompt", &mut ask.prompt_tokens, Unit::Tokens, 1.0, 1e6),
         field("Output", &mut ask.output_tokens, Unit::Tokens, 1.0, 1e6),
         field("Price of the device", &mut ask.device_usd, Unit::Usd, 0.0, 1e7),

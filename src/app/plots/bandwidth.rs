@@ -126,7 +126,11 @@ fn levels_ui(plot: &mut PlotUi<'_>, levels: &[Level], theme: &Theme) {
 }
 
 fn curves_ui(plot: &mut PlotUi<'_>, run: &Run, faint: bool, theme: &Theme) {
-    for (kernel, color) in CURVES {
+    let (low, high) = (plot.plot_bounds().min()[1], plot.plot_bounds().max()[1]);
+    let ends =
+        CURVES.map(|(kernel, _)| run.curve(kernel).last().map_or(low - 1.0, |point| axis::log(point.value)));
+    let heights = axis::spread_apart(&ends, 0.06 * (high - low), (low - 1.0, high));
+    for ((kernel, color), height) in CURVES.into_iter().zip(heights) {
         let points: Vec<[f64; 2]> = run
             .curve(kernel)
             .iter()
@@ -159,7 +163,7 @@ fn curves_ui(plot: &mut PlotUi<'_>, run: &Run, faint: bool, theme: &Theme) {
         );
         let text = RichText::new(format!(" {}", kernel.label())).small().strong().color(own);
         plot.text(
-            Text::new("", PlotPoint::new(last[0] + 0.03, last[1]), text)
+            Text::new("", PlotPoint::new(last[0] + 0.03, height), text)
                 .anchor(Align2::LEFT_CENTER)
                 .allow_hover(false),
         );
