@@ -30,15 +30,13 @@ pub enum ChoiceError {
 /// Every adapter, fastest kind first, and the processor last. Drivers are loaded: some hundred milliseconds.
 #[must_use]
 pub fn choices() -> Vec<Choice> {
-    let mut choices = Vec::new();
+    let all = std::iter::once(Choice::processor());
     #[cfg(feature = "gpu")]
-    choices.extend(
-        super::device::adapters()
-            .into_iter()
-            .map(|listed| Choice { device: listed.device.clone(), listed: Some(listed) }),
-    );
-    choices.push(Choice::processor());
-    choices
+    let all = super::device::adapters()
+        .into_iter()
+        .map(|listed| Choice { device: listed.device.clone(), listed: Some(listed) })
+        .chain(all);
+    all.collect()
 }
 
 impl Choice {
