@@ -17,14 +17,14 @@
 //!
 //! Folders are layers. One imports only from layers to its left, never from a neighbour within brackets:
 //!
-//! `unit` → \[`stats`, `job`\] → \[`catalog`, `tokenizer`\] → `workload` → \[`cache`, `serving`, `pricing`\] → `routing` →
-//! `sim` → `scenario` → `analysis` → `report` → `io` → \[`cli`, `app`\]
+//! `unit` → \[`stats`, `job`\] → \[`catalog`, `tokenizer`, `bench`\] → `workload` → \[`cache`, `serving`, `pricing`\] →
+//! `routing` → `sim` → `scenario` → `analysis` → `report` → `io` → \[`cli`, `app`\]
 //!
-//! `tokenizer` stands on `unit` alone. `tests/architecture.rs` holds the order; it also keeps egui inside `app`,
-//! colours inside `app::theme` and printing inside `cli`. The binary parses the command line and hands `cli` the
-//! function that opens the window, so that the two do not know each other. `sim` knows times, tokens and blocks, never
-//! a price; `pricing` never an event: they meet in `analysis`. Measuring of this machine has its seat beside
-//! `tokenizer`.
+//! `tokenizer` stands on `unit` alone, `bench` (measuring this machine) on `unit`, `stats` and `job`: it knows no
+//! model, and what a device would serve is worked out in `analysis`. `sim` knows times, tokens and blocks, never a
+//! price; `pricing` never an event: they meet in `analysis`. `tests/architecture.rs` holds the order; it also keeps
+//! egui inside `app`, wgpu inside `app` and `bench`, colours inside `app::theme` and printing inside `cli`. The binary
+//! parses the command line and hands `cli` the function that opens the window, so that the two do not know each other.
 //!
 //! ```text
 //! presets, files, edits -> ScenarioDraft -check-> Scenario -> analysis -> results -> report -> io
@@ -50,6 +50,7 @@
 pub mod analysis;
 #[cfg(feature = "app")]
 pub mod app;
+pub mod bench;
 pub mod cache;
 pub mod catalog;
 #[cfg(feature = "cli")]

@@ -66,10 +66,49 @@ fn the_palette_opens_by_its_key_finds_a_page_and_goes_there() {
 }
 
 #[test]
+fn this_machine_is_measured_and_becomes_part_of_a_plan() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::M);
+    assert_eq!(harness.state().page().text(), "This machine");
+    harness.run_steps(4);
+    click(&mut harness, "Measure");
+    harness.run_steps(4);
+    assert!(harness.query_by_label("Bandwidth over working set").is_some(), "the curve is drawn");
+    assert!(harness.query_by_label("What it would serve").is_some());
+    click(&mut harness, "Use it in the plan");
+    let gpus: Vec<String> = harness
+        .state()
+        .draft()
+        .plans
+        .iter()
+        .flat_map(|plan| &plan.endpoints)
+        .filter_map(|endpoint| match &endpoint.serves {
+            breakeven::routing::Serves::SelfHosted(own) => Some(own.deployment.gpu.clone()),
+            breakeven::routing::Serves::Api(_) => None,
+        })
+        .collect();
+    assert!(gpus[0].starts_with("measured-"), "{gpus:?}");
+    assert_eq!(harness.state().page().text(), "Plans");
+    press(&mut harness, Modifiers::COMMAND, Key::Z);
+    assert!(!harness.state().draft().plans.iter().any(|plan| format!("{plan:?}").contains("measured-")));
+}
+
+#[test]
 fn every_page_is_shown_by_its_key_in_a_wide_and_in_a_narrow_window() {
     for width in [1280.0, 720.0] {
         let mut harness = window(width, Places::default());
-        let keys = [Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num1];
+        let keys = [
+            Key::Num2,
+            Key::Num3,
+            Key::Num4,
+            Key::Num5,
+            Key::Num6,
+            Key::Num7,
+            Key::Num8,
+            Key::M,
+            Key::Num9,
+            Key::Num1,
+        ];
         let mut seen = Vec::new();
         for key in keys {
             press(&mut harness, Modifiers::COMMAND, key);

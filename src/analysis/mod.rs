@@ -20,6 +20,7 @@ mod situation;
 pub mod sizing;
 mod spread;
 mod standing;
+pub mod this_machine;
 pub mod traffic;
 
 pub use breakeven::{break_even, break_even_bands};

@@ -9,6 +9,8 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 use super::pages::Page;
 use super::picture::Target;
 use crate::analysis::traffic::TrafficAsk;
+use crate::bench::Pace;
+use crate::catalog::GpuSpec;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
@@ -131,6 +133,21 @@ pub enum Action {
     StopSimulation,
     /// Write what was simulated into the plan with this id.
     UseSimulated(String),
+    /// Look for the devices of this machine and for earlier runs.
+    ListDevices,
+    /// Measure a device of this machine.
+    MeasureDevice {
+        /// Its position in the list.
+        device: usize,
+        /// How thoroughly.
+        pace: Pace,
+    },
+    /// Stop measuring; what was measured is kept.
+    StopMeasuring,
+    /// Show the run that began then.
+    ShowRun(String),
+    /// Put a measured device into the user's catalogue and into the plan in hand.
+    AdoptDevice(Box<GpuSpec>),
     /// What the keys do, and where to begin.
     Help,
     /// Name, version, licence.
@@ -214,13 +231,20 @@ const fn bare(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::NONE, key))
 }
 
-/// Keys of the pages, in the order of the navigation: the digits, then the digits with shift.
-const DIGITS: [Key; 9] =
-    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-
-fn page_keys() -> impl Iterator<Item = Option<KeyboardShortcut>> {
-    DIGITS.into_iter().map(ctrl).chain(DIGITS.into_iter().map(ctrl_shift))
-}
+/// Keys of the pages, in the order of the navigation.
+const PAGE_KEYS: [Key; 11] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::Num9,
+    Key::M,
+    Key::E,
+];
 
 /// Every verb that takes no argument, in the order of the menu.
 #[must_use]
@@ -319,8 +343,8 @@ pub fn verbs() -> Vec<Verb> {
     verbs.extend(
         Page::ALL
             .into_iter()
-            .zip(page_keys())
-            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), key)),
+            .zip(PAGE_KEYS)
+            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), ctrl(key))),
     );
     verbs
 }

@@ -217,6 +217,11 @@ impl App {
             Action::PauseSimulation(paused) => self.traffic.pause(paused),
             Action::StopSimulation => self.traffic.stop(),
             Action::UseSimulated(plan) => self.use_simulated(&plan),
+            Action::ListDevices => self.machine.list(),
+            Action::MeasureDevice { device, pace } => self.machine.measure(device, pace),
+            Action::StopMeasuring => self.machine.stop(),
+            Action::ShowRun(began) => self.machine.pick(&began),
+            Action::AdoptDevice(row) => self.adopt_device(*row),
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }

@@ -6,6 +6,7 @@
 //! place. Colours are written in [`theme`] and nowhere else. Start with [`run`].
 
 pub mod action;
+mod adopt;
 mod chrome;
 mod dialog;
 mod dispatch;
@@ -15,6 +16,7 @@ mod files;
 mod icons;
 mod launch;
 mod live;
+pub mod machine;
 mod notice;
 pub mod pages;
 mod palette;
@@ -49,6 +51,7 @@ use self::document::{Document, Origin};
 use self::errands::ErrandRunner;
 use self::files::Files;
 use self::live::Live;
+use self::machine::MachineRunner;
 use self::notice::Notices;
 use self::palette::Palette;
 use self::picture::Pictures;
@@ -111,6 +114,7 @@ pub struct App {
     files: Files,
     errands: ErrandRunner,
     traffic: TrafficRunner,
+    machine: MachineRunner,
     pictures: Pictures,
     autosave: Option<Autosave>,
     /// What to do once the document is saved.
@@ -158,6 +162,7 @@ impl App {
             files: Files::new(wake(ctx)),
             errands: ErrandRunner::new(place, wake(ctx)),
             traffic: TrafficRunner::new(place, wake(ctx)),
+            machine: MachineRunner::new(place, places.measurements(), wake(ctx)),
             pictures: Pictures::default(),
             autosave: places.recovery().map(|folder| Autosave::new(Some(folder))),
             after_save: None,
@@ -253,6 +258,7 @@ impl App {
         if let Some(fitted) = self.errands.poll(&mut self.notices) {
             self.trace_fitted(&fitted);
         }
+        self.machine.poll(&mut self.notices);
         if let Some((purpose, answer)) = self.files.poll() {
             self.file_answered(ctx, purpose, answer);
         }
@@ -403,7 +409,7 @@ impl App {
 
     /// Draws with everything that a page may see.
     fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
-        let Self { document, opened, session, live, catalog, errands, traffic, prefs, .. } = self;
+        let Self { document, opened, session, live, catalog, errands, traffic, machine, prefs, .. } = self;
         let view = View {
             outcome: live.outcome(),
             forecast: live.forecast(),
@@ -417,6 +423,7 @@ impl App {
             theme,
             errands: errands.answers(),
             traffic: traffic.shown(),
+            machine: machine.shown(),
             recent: &prefs.recent,
         };
         ui.push_id(session.page, |ui| draw(ui, &mut document.draft, session, &view, out));

@@ -32,6 +32,12 @@ impl Places {
         self.config.as_ref().map(|folder| folder.join("catalog.ron"))
     }
 
+    /// The folder of measurements.
+    #[must_use]
+    pub fn measurements(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|folder| folder.join("bench"))
+    }
+
     /// The folder of unsaved work.
     #[must_use]
     pub fn recovery(&self) -> Option<PathBuf> {

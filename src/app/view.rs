@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::action::Action;
+use super::machine::Machine;
 use super::pages::Page;
 use super::pages::serving::state::ServingState;
+use super::pages::this_machine::MachineState;
 use super::pages::traffic::TrafficState;
 use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
@@ -68,6 +70,8 @@ pub struct View<'a> {
     pub errands: &'a Errands,
     /// The last simulation, and the one under way.
     pub traffic: &'a Simulated,
+    /// What was measured of this machine.
+    pub machine: &'a Machine,
     /// Scenario files that were open before, latest first.
     pub recent: &'a [PathBuf],
 }
@@ -148,4 +152,6 @@ pub struct Session {
     pub traffic: TrafficState,
     /// What the page on trust looks at.
     pub trust: TrustState,
+    /// What the page *This machine* looks at.
+    pub machine: MachineState,
 }

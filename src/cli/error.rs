@@ -49,6 +49,10 @@ pub(super) enum CliError {
     Traffic(#[from] TrafficError),
     #[error("Cannot predict\n{0}")]
     Perf(String),
+    #[error("Cannot measure\n{0}")]
+    Bench(String),
+    #[error("{0}")]
+    History(#[from] crate::io::machine::HistoryError),
     #[error("Cannot read the measurements\n{0}")]
     Measured(#[from] MeasuredError),
     #[error("{0}")]

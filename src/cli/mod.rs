@@ -3,6 +3,7 @@
 //! Exit codes: 0 it is done (a result that was stopped with Ctrl-C says that it is partial), 1 something is wrong
 //! with the input or the scenario, 2 the command is not understood. Start with [`run`].
 
+mod bench;
 mod break_even;
 mod calibrate;
 mod catalog;
@@ -90,6 +91,8 @@ enum Command {
     Simulate(Box<simulate::Args>),
     /// How far the serving model is from published measurements.
     Fidelity(fidelity::Args),
+    /// Measures this machine: bandwidth, compute, latency, and what it would serve.
+    Bench(bench::Args),
     /// Counts the tokens of a text.
     Tokens(tokens::Args),
 }
@@ -155,6 +158,7 @@ fn dispatch(cli: &Cli, window: Option<OpenWindow<'_>>, output: &mut Output) -> R
         Some(Command::Size(args)) => size::run(args, output),
         Some(Command::Simulate(args)) => simulate::run(args, output),
         Some(Command::Fidelity(args)) => fidelity::run(args, output),
+        Some(Command::Bench(args)) => bench::run(args, output),
         Some(Command::Tokens(args)) => tokens::run(args, output),
     }
 }

@@ -83,6 +83,38 @@ impl Drop for Progress {
     }
 }
 
+/// A line of what was just done, of so many steps.
+pub(super) struct Steps {
+    what: &'static str,
+    shown: bool,
+    drawn: bool,
+}
+
+impl Steps {
+    pub(super) fn new(what: &'static str) -> Self {
+        Self { what, shown: io::stderr().is_terminal(), drawn: false }
+    }
+
+    /// Draws the line anew.
+    pub(super) fn show(&mut self, done: u64, total: u64, last: &str) {
+        if self.shown {
+            self.drawn = true;
+            let text = format!("{} {} of {total}, {last}; Ctrl-C stops", self.what, done.min(total));
+            // A line that cannot be drawn is no reason to stop.
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{text}");
+        }
+    }
+}
+
+impl Drop for Steps {
+    /// Wipes the line away.
+    fn drop(&mut self) {
+        if self.drawn {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
 fn line(what: &str, done: u32, (total, things): (u32, &str), secs: f64) -> String {
     let share = f64::from(done) / f64::from(total.max(1));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=CELLS")]

@@ -6,6 +6,7 @@
 pub mod fidelity_rows;
 pub mod hf_config;
 pub mod json;
+pub mod machine;
 pub mod measured;
 pub mod overlay;
 mod packed;

@@ -14,6 +14,7 @@ pub mod router;
 pub mod sensitivity;
 pub mod serving;
 pub mod settings;
+pub mod this_machine;
 mod trace;
 pub mod traffic;
 pub mod trust;
@@ -51,6 +52,8 @@ pub enum Page {
     Traffic,
     /// Models, GPUs and prices.
     Catalogue,
+    /// What this machine reaches, and what it would serve.
+    ThisMachine,
     /// Worked examples and files.
     Examples,
 }
@@ -59,13 +62,13 @@ pub enum Page {
 pub const NAVIGATION: [(&str, &[Page]); 4] = [
     ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
     ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Trust, Page::Catalogue]),
-    ("Run", &[Page::Traffic]),
+    ("Run", &[Page::Traffic, Page::ThisMachine]),
     ("Exchange", &[Page::Examples]),
 ];
 
 impl Page {
     /// Every page, in the order of the navigation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Overview,
         Self::BreakEven,
         Self::Sensitivity,
@@ -75,6 +78,7 @@ impl Page {
         Self::Trust,
         Self::Catalogue,
         Self::Traffic,
+        Self::ThisMachine,
         Self::Examples,
     ];
 
@@ -91,6 +95,7 @@ impl Page {
             Self::Trust => "How far to trust this",
             Self::Traffic => "Traffic",
             Self::Catalogue => "Catalogue",
+            Self::ThisMachine => "This machine",
             Self::Examples => "Examples and files",
         }
     }
@@ -108,6 +113,7 @@ impl Page {
             Self::Trust => "Predicted against published: the errors of the serving model, worst first",
             Self::Traffic => "What averages hide: queues, bursts and tails, request by request",
             Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
+            Self::ThisMachine => "Measure this machine's devices, and what they would serve",
             Self::Examples => "Worked examples, recent files, open and save",
         }
     }
@@ -145,6 +151,7 @@ pub fn ui(
         Page::Trust => trust::ui(ui, session, view, out),
         Page::Traffic => traffic::ui(ui, draft, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),
+        Page::ThisMachine => this_machine::ui(ui, session, view, out),
         Page::Examples => examples::ui(ui, view, out),
     }
     if session.pointed != session.cursor {

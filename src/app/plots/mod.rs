@@ -4,6 +4,7 @@
 //! What was computed from an older draft is drawn all the same: the page says that it is stale.
 
 pub mod axis;
+pub mod bandwidth;
 pub mod cdf;
 pub mod concurrency;
 pub mod cursor;
