@@ -66,6 +66,25 @@ fn the_palette_opens_by_its_key_finds_a_page_and_goes_there() {
 }
 
 #[test]
+fn traffic_is_simulated_beside_another_plan_and_written_into_the_plan() {
+    let mut harness = settled(window(1280.0, Places::default()));
+    press(&mut harness, Modifiers::COMMAND, Key::Num9);
+    harness.run_steps(4);
+    click(&mut harness, "1 hour");
+    harness.run_steps(4);
+    // What is played is the plan in hand, at once where nothing has to be waited for.
+    assert!(is_shown(&harness, "Within targets"));
+    assert!(is_shown(&harness, "Use in the plan"));
+    let before = harness.state().draft().clone();
+    click(&mut harness, "Use in the plan");
+    harness.run_steps(4);
+    assert_ne!(harness.state().draft(), &before);
+    press(&mut harness, Modifiers::COMMAND, Key::Z);
+    harness.run_steps(4);
+    assert_eq!(harness.state().draft(), &before);
+}
+
+#[test]
 fn this_machine_is_measured_and_becomes_part_of_a_plan() {
     let mut harness = window(1280.0, Places::default());
     press(&mut harness, Modifiers::COMMAND, Key::M);

@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/simulate.rs"]
+mod simulate;
 
 use std::fs;
 use std::io::Read as _;
