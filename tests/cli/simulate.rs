@@ -49,14 +49,21 @@ fn replications_give_intervals_and_one_does_not() {
 #[test]
 fn a_trace_is_replayed_and_every_call_is_written() {
     let folder = folder();
-    let rows: String = (0..200)
-        .map(|i| format!("{},{},{}\n", f64::from(i) * 0.25, 100 + i % 7, 20 + i % 5))
-        .collect();
+    let rows: String =
+        (0..200).map(|i| format!("{},{},{}\n", f64::from(i) * 0.25, 100 + i % 7, 20 + i % 5)).collect();
     let trace = folder.path().join("trace.csv");
     fs::write(&trace, format!("time_s,prompt_tokens,output_tokens\n{rows}bad,1,1\n")).expect("a trace");
     let out = folder.path().join("calls.csv");
     let args = [
-        "simulate", EXAMPLE, "--plan", "self-hosted", "--trace", "trace.csv", "--requests", "calls.csv", "--json",
+        "simulate",
+        EXAMPLE,
+        "--plan",
+        "self-hosted",
+        "--trace",
+        "trace.csv",
+        "--requests",
+        "calls.csv",
+        "--json",
     ];
     let document = json(folder.path(), &args);
     let plan = &document["result"][0];
@@ -72,7 +79,11 @@ fn a_trace_is_replayed_and_every_call_is_written() {
 fn what_cannot_be_simulated_is_refused_with_what_to_write() {
     let folder = folder();
     refused(folder.path(), &["simulate", EXAMPLE, "--plan", "nothing"], &["no plan has the id", "tiered"]);
-    refused(folder.path(), &["simulate", EXAMPLE, "--window", "10m", "--warmup", "1h"], &["less than the window"]);
+    refused(
+        folder.path(),
+        &["simulate", EXAMPLE, "--window", "10m", "--warmup", "1h"],
+        &["less than the window"],
+    );
     refused(folder.path(), &["simulate", EXAMPLE, "--window", "0s"], &["more than 0"]);
     refused(folder.path(), &["simulate", EXAMPLE, "--trace", "nowhere.csv"], &["nowhere.csv"]);
     let outage = ["simulate", EXAMPLE, "--window", "10m", "--outage", "nobody:1m:1m"];

@@ -1,7 +1,7 @@
 //! A narrow plot of something over time or of a distribution: one line per plan, many of them on a page.
 
 use eframe::egui::{Rangef, RichText, Role, TextStyle, Ui, Vec2b, WidgetInfo};
-use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotPoint, PlotPoints, VLine};
+use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotPoint, PlotPoints, VLine, uniform_grid_spacer};
 
 use super::axis;
 use crate::app::theme::Theme;
@@ -108,6 +108,9 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Option<f64> {
         .y_axis_min_width(40.0)
         .show_crosshair(false)
         .label_formatter(|_| None);
+    // Two or three lines across, at round figures.
+    let step = round_step(top / 2.5);
+    plot = plot.y_grid_spacer(uniform_grid_spacer(move |_| [step, step, step]));
     if along == Along::Seconds {
         plot = plot.x_grid_spacer(axis::log_marks);
     }
@@ -132,4 +135,30 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Option<f64> {
     let words = format!("{} over {}", strip.title, if along == Along::Hours { "hours" } else { "seconds" });
     shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
     shown.inner
+}
+
+/// The largest of 1, 2 and 5 times a power of ten that is not above `most`.
+fn round_step(most: f64) -> f64 {
+    let power = 10f64.powf(most.max(1e-9).log10().floor());
+    let times = most / power;
+    power
+        * if times >= 5.0 {
+            5.0
+        } else if times >= 2.0 {
+            2.0
+        } else {
+            1.0
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_not_above_what_is_wanted() {
+        for (most, step) in [(0.4, 0.2), (1.0, 1.0), (4.9, 2.0), (5.0, 5.0), (130.0, 100.0), (0.06, 0.05)] {
+            assert!((round_step(most) - step).abs() < 1e-12, "{most}: {}", round_step(most));
+        }
+    }
 }
