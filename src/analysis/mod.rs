@@ -13,6 +13,7 @@ mod latency;
 mod montecarlo;
 mod month;
 pub mod perf;
+mod rates;
 pub mod results;
 mod sensitivity;
 pub mod serving_curve;
@@ -22,6 +23,7 @@ mod spread;
 mod standing;
 pub mod this_machine;
 pub mod traffic;
+mod wide;
 
 pub use breakeven::{break_even, break_even_bands};
 pub use evaluate::evaluate;

@@ -5,14 +5,15 @@
 
 use rayon::prelude::*;
 
-use crate::scenario::Scenario;
-use crate::stats::{rank_correlation, ranks};
+use crate::scenario::{Draw, Scenario};
+use crate::stats::{LANES, Lanes, rank_correlation, ranks};
 
 use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
 use super::findings;
 use super::results::{Forecast, PlanForecast, Probability};
 use super::spread::{band, probability, spread};
+use super::wide;
 
 /// Draws in the first block: a first band within a frame or two.
 const FIRST_BLOCK: u32 = 256;
@@ -26,16 +27,16 @@ const RANK_DRAWS: usize = 4096;
 /// Bins of the histogram of the mean month.
 const BINS: usize = 48;
 
-/// What was drawn so far, one row per trial.
+/// What was drawn so far, eight trials side by side.
 struct Drawn {
     trials: usize,
     months: usize,
     plans: usize,
     variables: usize,
-    /// US dollars, `(trial * plans + plan) * months + month`.
-    costs: Vec<f64>,
-    /// Draws of the uncertain quantities, `trial * variables + variable`.
-    values: Vec<f64>,
+    /// US dollars, `(group * plans + plan) * months + month`, with eight trials in a group.
+    costs: Vec<Lanes>,
+    /// Draws of the uncertain quantities, `group * variables + variable`.
+    values: Vec<Lanes>,
 }
 
 impl Drawn {
@@ -50,48 +51,60 @@ impl Drawn {
         }
     }
 
-    /// Draws on until there are so many trials.
+    /// Draws on until there are so many trials. The trials so far fill their groups.
     fn extend(&mut self, scenario: &Scenario, to: usize) {
-        let (from, row) = (self.trials, self.plans * self.months);
-        self.costs.resize(to * row, 0.0);
+        let (from, groups, row) = (self.trials / LANES, to.div_ceil(LANES), self.plans * self.months);
+        self.costs.resize(groups * row, Lanes::default());
         // A row of no variables would be no row at all.
         let variables = self.variables.max(1);
-        self.values.resize(to * variables, 0.0);
+        self.values.resize(groups * variables, Lanes::default());
         let costs = self.costs[from * row..].par_chunks_exact_mut(row);
         let values = self.values[from * variables..].par_chunks_exact_mut(variables);
-        costs.zip(values).enumerate().with_min_len(16).for_each_init(
+        costs.zip(values).enumerate().with_min_len(2).for_each_init(
             || (Evaluator::new(scenario), scenario.draw()),
             |(evaluator, draw), (offset, (costs, values))| {
-                draw.become_trial(scenario, (from + offset) as u64);
-                evaluator.prepare(&draw.state);
-                evaluator.all_months(&draw.state, Some(&draw.noise), costs);
+                cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
                 values[..draw.values.len()].copy_from_slice(&draw.values);
             },
         );
         self.trials = to;
     }
 
-    /// Mean month of a plan, by trial.
-    fn mean_months(&self, plan: usize) -> Vec<f64> {
-        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
-        rows.map(|months| months.iter().sum::<f64>() / self.months as f64).collect()
+    /// The costs of a plan in a month, trial by trial.
+    fn column(&self, plan: usize, month: usize) -> Vec<f64> {
+        let (row, place) = (self.plans * self.months, plan * self.months + month);
+        let groups = self.costs.iter().skip(place).step_by(row);
+        groups.flat_map(|lanes| lanes.0).take(self.trials).collect()
     }
 
-    /// Costs of a plan, `month * trials + trial`.
-    fn by_month(&self, plan: usize) -> Vec<f64> {
-        let mut columns = vec![0.0; self.months * self.trials];
-        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
-        for (trial, row) in rows.enumerate() {
-            let places = columns.iter_mut().skip(trial).step_by(self.trials);
-            places.zip(row).for_each(|(place, usd)| *place = *usd);
-        }
-        columns
+    /// Mean month of a plan, by trial.
+    fn mean_months(&self, plan: usize) -> Vec<f64> {
+        let groups = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
+        let mean = |months: &[Lanes]| {
+            let sum = months.iter().fold(Lanes::default(), |sum, usd| sum + *usd);
+            (sum / self.months as f64).0
+        };
+        groups.flat_map(mean).take(self.trials).collect()
     }
 
     /// Draws of a variable in the first trials.
     fn variable(&self, variable: usize, trials: usize) -> Vec<f64> {
-        self.values.iter().skip(variable).step_by(self.variables).take(trials).copied().collect()
+        let groups = self.values.iter().skip(variable).step_by(self.variables);
+        groups.flat_map(|lanes| lanes.0).take(trials).collect()
     }
+}
+
+/// The costs of every plan and month in eight trials from `first` on, `plan * months + month`.
+fn cost_trials(
+    scenario: &Scenario,
+    first: usize,
+    evaluator: &mut Evaluator<'_, Lanes>,
+    draw: &mut Draw<Lanes>,
+    costs: &mut [Lanes],
+) {
+    wide::become_trials(draw, scenario, first as u64);
+    wide::take_in(evaluator, &draw.state);
+    evaluator.all_months(&draw.state, Some(&draw.noise), costs);
 }
 
 /// Draws `trials` states of the world and costs every plan in each.
@@ -141,7 +154,7 @@ fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()
         .map(|plan| {
-            let bands = drawn.by_month(plan).chunks_exact(drawn.trials).map(band).collect();
+            let bands = (0..months).map(|month| band(&drawn.column(plan, month))).collect();
             let mean_month = spread(&totals[plan]);
             let (histogram, histogram_low, histogram_high) = histogram(&totals[plan]);
             PlanForecast {
