@@ -9,7 +9,7 @@ use crate::pricing::{Api, CapacityWeek, PlanUse, StorageTerms, capacity_usd, cos
 use crate::routing::Serves;
 use crate::scenario::{ApiFacts, EndpointFacts};
 use crate::serving::{WeekShape, Weeks};
-use crate::stats::{Lanes, Num as _};
+use crate::stats::{Lanes, Num as _, turn_by_turn};
 use crate::unit::{HOURS_PER_MONTH, WEEKS_PER_MONTH};
 
 use super::evaluator::{PlanWorld, SECS_PER_MONTH, tokens_per_request};
@@ -103,10 +103,14 @@ impl Situation<'_, Lanes> {
                 fixed += embedding.ingested_tokens_per_month * price + embedding.vector_store_usd_per_month;
             }
             for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(&*misses) {
+                turn_by_turn();
                 *usd += mine * *requests + per_miss * *misses;
             }
         }
-        usd.iter_mut().for_each(|usd| *usd += fixed);
+        for usd in usd.iter_mut() {
+            turn_by_turn();
+            *usd += fixed;
+        }
         if columns.one_time {
             let first = usd.iter_mut().zip(columns.months).filter(|(_, month)| **month == 0);
             first.for_each(|(usd, _)| *usd += self.plan.costs.one_time_usd);
@@ -121,18 +125,22 @@ impl Situation<'_, Lanes> {
         if caches.count() == 0 {
             return;
         }
-        let answer = |requests: Lanes| {
-            let hits = self.hits(slot, requests);
-            (hits.total().rest(), self.lookup_usd(&hits))
-        };
-        let (mut missed, mut lookups) = answer(Lanes::of(0.0));
+        let (mut missed, mut lookups) = self.missed_and_lookups(slot, Lanes::of(0.0));
         for ((misses, requests), usd) in misses.iter_mut().zip(requests).zip(usd) {
+            turn_by_turn();
             if derived {
-                (missed, lookups) = answer(*requests);
+                (missed, lookups) = self.missed_and_lookups(slot, *requests);
             }
             *misses = *requests * missed;
             *usd += *requests * lookups;
         }
+    }
+
+    /// Share of the requests that no response cache answers, and US dollars per request for asking them.
+    #[inline(always)]
+    fn missed_and_lookups(&self, slot: usize, requests: Lanes) -> (Lanes, Lanes) {
+        let hits = self.hits(slot, requests);
+        (hits.total().rest(), self.lookup_usd(&hits))
     }
 
     /// Sends the misses to the endpoints.
@@ -146,7 +154,10 @@ impl Situation<'_, Lanes> {
             let slot: usize = at / endpoints;
             if cell.reach.any_above(0.0) {
                 let misses = &pad.misses[slot * count..(slot + 1) * count];
-                flows.iter_mut().zip(misses).for_each(|(flow, misses)| *flow = *misses * cell.reach);
+                for (flow, misses) in flows.iter_mut().zip(misses) {
+                    turn_by_turn();
+                    *flow = *misses * cell.reach;
+                }
             }
         }
     }
@@ -177,7 +188,10 @@ impl Situation<'_, Lanes> {
             let hours = self.replica_hours_per_request(slot, &world.cells[cell]) / WEEKS_PER_MONTH;
             let flow = &flows[cell * count..(cell + 1) * count];
             let work = &mut work[profile * count..(profile + 1) * count];
-            work.iter_mut().zip(flow).for_each(|(work, flow)| *work += *flow * hours);
+            for (work, flow) in work.iter_mut().zip(flow) {
+                turn_by_turn();
+                *work += *flow * hours;
+            }
         }
         columns.week_shape.tally(work, count, &own.deployment.fleet, self.fill_share(endpoint), weeks);
         let storage =
@@ -189,16 +203,23 @@ impl Situation<'_, Lanes> {
                 busy_replica_hours: weeks.busy_replica_hours[at],
                 peak_replicas: weeks.peak_replicas[at],
             };
+            turn_by_turn();
             *usd += fits * capacity_usd(&own.terms, gpus, &week, &storage, HOURS_PER_MONTH);
         }
-        weeks.served_share.iter_mut().for_each(|share| *share *= fits);
+        for share in &mut weeks.served_share {
+            turn_by_turn();
+            *share *= fits;
+        }
         for slot in 0..self.use_cases.len() {
             let from = (slot * endpoints + endpoint) * count;
             match self.fallback(slot, endpoint) {
                 Some(to) => shed(flows, from, (slot * endpoints + to) * count, &weeks.served_share),
                 None => {
                     let kept = flows[from..].iter_mut().zip(&weeks.served_share);
-                    kept.for_each(|(flow, served)| *flow *= *served);
+                    for (flow, served) in kept {
+                        turn_by_turn();
+                        *flow *= *served;
+                    }
                 }
             }
         }
@@ -237,6 +258,7 @@ impl Situation<'_, Lanes> {
                 world.cells[cell].unit_line = Some(line);
                 let factors = &pad.factors[from..to];
                 for ((usd, flow), factor) in usd[from..to].iter_mut().zip(&flows[from..to]).zip(factors) {
+                    turn_by_turn();
                     let read = line.reads.read(*flow / SECS_PER_MONTH);
                     *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
                 }
@@ -286,6 +308,7 @@ impl Situation<'_, Lanes> {
 #[inline(always)]
 fn shed(flows: &mut [Lanes], from: usize, to: usize, served_share: &[Lanes]) {
     for (at, served) in served_share.iter().enumerate() {
+        turn_by_turn();
         let gone = flows[from + at] * served.rest();
         flows[from + at] -= gone;
         flows[to + at] += gone;
@@ -296,16 +319,21 @@ fn shed(flows: &mut [Lanes], from: usize, to: usize, served_share: &[Lanes]) {
 #[inline(always)]
 fn fill_factors(change_per_year: Lanes, months: &[usize], factors: &mut Vec<Lanes>) {
     factors.clear();
-    let power = |months: f64| change_per_year.map(|change| price_factor(change, months));
-    let step = power(1.0);
+    let step = power(change_per_year, 1.0);
     let mut last: Option<(usize, Lanes)> = None;
-    factors.extend(months.iter().map(|month| {
+    for month in months {
+        turn_by_turn();
         let factor = match last {
             Some((before, factor)) if before == *month => factor,
             Some((before, factor)) if before + 1 == *month => factor * step,
-            _ => power(*month as f64),
+            _ => power(change_per_year, *month as f64),
         };
         last = Some((*month, factor));
-        factor
-    }));
+        factors.push(factor);
+    }
+}
+
+#[inline(never)]
+fn power(change_per_year: Lanes, months: f64) -> Lanes {
+    change_per_year.map(|change| price_factor(change, months))
 }

@@ -24,6 +24,9 @@ const LOOK: usize = 512;
 /// Rank correlations are computed from at most so many draws: their error is then about 0.016.
 const RANK_DRAWS: usize = 4096;
 
+/// Draws for which room is made at once: enough for almost every forecast.
+const ROOM_MAX: u32 = 10_000;
+
 /// Bins of the histogram of the mean month.
 const BINS: usize = 48;
 
@@ -40,14 +43,16 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(scenario: &Scenario) -> Self {
+    /// Nothing yet, with room for so many trials.
+    fn new(scenario: &Scenario, trials: u32) -> Self {
+        let groups = (trials.min(ROOM_MAX) as usize).div_ceil(LANES);
         Self {
             trials: 0,
             months: scenario.facts().months.len(),
             plans: scenario.draft().plans.len(),
             variables: scenario.variables().len(),
-            costs: Vec::new(),
-            values: Vec::new(),
+            costs: Vec::with_capacity(groups * scenario.draft().plans.len() * scenario.facts().months.len()),
+            values: Vec::with_capacity(groups * scenario.variables().len()),
         }
     }
 
@@ -73,24 +78,34 @@ impl Drawn {
     /// The costs of a plan in a month, trial by trial.
     fn column(&self, plan: usize, month: usize) -> Vec<f64> {
         let (row, place) = (self.plans * self.months, plan * self.months + month);
-        let groups = self.costs.iter().skip(place).step_by(row);
-        groups.flat_map(|lanes| lanes.0).take(self.trials).collect()
+        let mut column = Vec::with_capacity(self.trials + LANES);
+        for group in self.costs.chunks_exact(row) {
+            column.extend_from_slice(&group[place].0);
+        }
+        column.truncate(self.trials);
+        column
     }
 
     /// Mean month of a plan, by trial.
     fn mean_months(&self, plan: usize) -> Vec<f64> {
-        let groups = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
-        let mean = |months: &[Lanes]| {
+        let mut means = Vec::with_capacity(self.trials + LANES);
+        for group in self.costs.chunks_exact(self.plans * self.months) {
+            let months = &group[plan * self.months..][..self.months];
             let sum = months.iter().fold(Lanes::default(), |sum, usd| sum + *usd);
-            (sum / self.months as f64).0
-        };
-        groups.flat_map(mean).take(self.trials).collect()
+            means.extend_from_slice(&(sum / self.months as f64).0);
+        }
+        means.truncate(self.trials);
+        means
     }
 
     /// Draws of a variable in the first trials.
     fn variable(&self, variable: usize, trials: usize) -> Vec<f64> {
-        let groups = self.values.iter().skip(variable).step_by(self.variables);
-        groups.flat_map(|lanes| lanes.0).take(trials).collect()
+        let mut values = Vec::with_capacity(trials + LANES);
+        for group in self.values.chunks_exact(self.variables).take(trials.div_ceil(LANES)) {
+            values.extend_from_slice(&group[variable].0);
+        }
+        values.truncate(trials);
+        values
     }
 }
 
@@ -124,14 +139,15 @@ pub fn forecast_until(
     watch: &mut dyn FnMut(Forecast) -> bool,
 ) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
-    let mut drawn = Drawn::new(scenario);
+    let mut drawn = Drawn::new(scenario, trials);
+    let mut summary = Summary::new(scenario);
     let mut block = FIRST_BLOCK;
     loop {
         let to = block.min(trials) as usize;
         while drawn.trials < to && !(drawn.trials >= FIRST_BLOCK as usize && stop()) {
             drawn.extend(scenario, (drawn.trials + LOOK).min(to));
         }
-        let answer = summarise(scenario, &drawn);
+        let answer = summary.of(&drawn);
         if drawn.trials < to || to >= trials as usize || !watch(answer.clone()) {
             return answer;
         }
@@ -139,10 +155,47 @@ pub fn forecast_until(
     }
 }
 
-fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
+/// What every summary of one forecast needs, worked out once.
+struct Summary<'a> {
+    scenario: &'a Scenario,
+    /// The plans among which the cheapest is looked for.
+    standing: Vec<usize>,
+    /// Ranks of each uncertain quantity's first draws.
+    ranks: Vec<Vec<f64>>,
+}
+
+impl<'a> Summary<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let standing = findings::contenders(&evaluate(scenario).plans);
+        Self { scenario, standing, ranks: Vec::new() }
+    }
+
+    /// Ranks the first draws of each uncertain quantity, unless they are ranked.
+    fn rank(&mut self, drawn: &Drawn) -> usize {
+        let ranked = drawn.trials.min(RANK_DRAWS);
+        if self.ranks.first().is_none_or(|ranks| ranks.len() != ranked) {
+            self.ranks = (0..drawn.variables)
+                .into_par_iter()
+                .map(|variable| ranks(&drawn.variable(variable, ranked)))
+                .collect();
+        }
+        ranked
+    }
+
+    fn of(&mut self, drawn: &Drawn) -> Forecast {
+        let ranked = self.rank(drawn);
+        summarise(self.scenario, drawn, &self.standing, (&self.ranks, ranked))
+    }
+}
+
+fn summarise(
+    scenario: &Scenario,
+    drawn: &Drawn,
+    standing: &[usize],
+    (variables, ranked): (&[Vec<f64>], usize),
+) -> Forecast {
     let (months, plans) = (drawn.months, drawn.plans);
     let totals: Vec<Vec<f64>> = (0..plans).map(|plan| drawn.mean_months(plan)).collect();
-    let standing = findings::contenders(&evaluate(scenario).plans);
     let mut cheapest = vec![0; plans];
     (0..drawn.trials).for_each(|trial| {
         let cost = |plan: usize| totals[plan][trial];
@@ -174,19 +227,17 @@ fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
         })
         .collect();
     let mut order: Vec<usize> =
-        standing.into_iter().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
+        standing.iter().copied().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
     order.sort_by(|a, b| rows[*a].mean_month.mean.total_cmp(&rows[*b].mean_month.mean));
     let (best, second) = (order.first().copied(), order.get(1).copied());
-    let ranked = drawn.trials.min(RANK_DRAWS);
-    let variables = ranked_variables(drawn, ranked);
     let difference: Option<Vec<f64>> = best
         .zip(second)
         .map(|(best, second)| (0..ranked).map(|trial| totals[second][trial] - totals[best][trial]).collect());
     Forecast {
         header: header(scenario, drawn.trials as u32),
         cheaper: pairs(&totals),
-        drivers: difference.map(|target| drivers(scenario, &variables, &target)).unwrap_or_default(),
-        plan_drivers: totals.iter().map(|target| drivers(scenario, &variables, &target[..ranked])).collect(),
+        drivers: difference.map(|target| drivers(scenario, variables, &target)).unwrap_or_default(),
+        plan_drivers: totals.iter().map(|target| drivers(scenario, variables, &target[..ranked])).collect(),
         plans: rows,
         cheapest: best,
         runner_up: second,
@@ -206,11 +257,6 @@ fn pairs(totals: &[Vec<f64>]) -> Vec<Vec<Probability>> {
                 .collect()
         })
         .collect()
-}
-
-/// Ranks of each uncertain quantity's first draws.
-fn ranked_variables(drawn: &Drawn, trials: usize) -> Vec<Vec<f64>> {
-    (0..drawn.variables).into_par_iter().map(|variable| ranks(&drawn.variable(variable, trials))).collect()
 }
 
 /// Rank correlation of each uncertain quantity with a target, the strongest first.

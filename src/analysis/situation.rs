@@ -22,6 +22,12 @@ pub(super) struct Situation<'a, N = f64> {
     pub use_cases: &'a [UseCaseWorld<N>],
 }
 
+/// `part / whole`, 0 of nothing.
+#[inline(always)]
+fn share_of<N: Num>(part: N, whole: N) -> N {
+    whole.pick_above(N::of(0.0), part / whole, N::of(0.0))
+}
+
 /// What one request costs at a provider, at list price.
 #[derive(Debug, Clone)]
 pub(super) struct Unit<N> {
@@ -205,7 +211,6 @@ impl<'a, N: Num> Situation<'a, N> {
         split: &PromptSplit<N>,
     ) -> ApiUsage<N> {
         let (zero, demand) = (N::of(0.0), self.demand(slot));
-        let share_of = |part: N, whole: N| whole.pick_above(zero, part / whole, zero);
         let prompt = demand.prompt_tokens();
         let carried = demand.history_tokens + demand.transcript_tokens;
         let factor = self.plan.endpoints[endpoint].token_factor * demand.success;
@@ -278,14 +283,13 @@ impl<'a, N: Num> Situation<'a, N> {
         let rates = self.rates(slot, api, facts, row);
         let reads = self.prompt_curve(slot, endpoint);
         let long = self.long(slot, endpoint, &rates);
-        let at = |read: N| {
-            api_total(&rates, api, &self.usage(slot, endpoint, long.as_ref(), &reads.split_reading(read)))
-        };
         let (least, most) = reads.least_and_most();
-        let low = at(least);
+        let low =
+            api_total(&rates, api, &self.usage(slot, endpoint, long.as_ref(), &reads.split_reading(least)));
         let (mut base, mut per_read_token) = (low.usd, N::of(0.0));
         if reads.follows_rate() {
-            let slope = (at(most).usd - low.usd) / (most - least);
+            let high = self.usage(slot, endpoint, long.as_ref(), &reads.split_reading(most));
+            let slope = (api_total(&rates, api, &high).usd - low.usd) / (most - least);
             per_read_token = most.pick_above(least, slope, N::of(0.0));
             base = low.usd - per_read_token * least;
         }

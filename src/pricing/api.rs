@@ -240,33 +240,64 @@ const TOKEN_LINES: [Line; 8] = [
     Line::Region,
 ];
 
-/// Posts tokens at their rates; returns whether a rate was missing for tokens that were used.
-#[inline(always)]
-fn post_tokens<N: Num>(
-    rates: &LongRates<N>,
-    tokens: &TokenUse<N>,
-    factor: N,
-    post: &mut impl FnMut(Line, N),
-) -> bool {
-    let mut not_priced = false;
-    let mut add = |line: Line, tokens: N, rate: Option<N>| match rate {
-        Some(rate) => post(line, tokens * rate * factor / TOKENS_PER_MTOK),
-        None => not_priced |= tokens.any_above(0.0),
-    };
-    let input = rates.input;
-    add(Line::ApiInput, tokens.fresh_tokens - tokens.history_tokens, input);
-    add(Line::ApiHistory, tokens.history_tokens, input);
-    add(Line::ApiCachedRead, tokens.read_tokens, rates.cached_read.or(input));
-    // Written tokens are fresh tokens too: what they pay beyond the input rate is the write.
-    let surplus = match (rates.cache_write, input) {
-        (Some(write), Some(input)) => Some(write - input),
-        (None, Some(_)) => Some(N::of(0.0)),
-        (_, None) => None,
-    };
-    add(Line::ApiCacheWrite, tokens.written_tokens, surplus);
-    add(Line::ApiOutput, tokens.output_tokens, rates.output);
-    add(Line::ApiReasoning, tokens.reasoning_tokens, rates.reasoning.or(rates.output));
-    not_priced
+/// What takes the amounts of a bill. No closure: that would not be inlined into the versions for wide vectors.
+trait Post<N> {
+    fn post(&mut self, line: Line, usd: N);
+}
+
+impl<N: Num> Post<N> for Bill<N> {
+    fn post(&mut self, line: Line, usd: N) {
+        self.add(line, usd);
+    }
+}
+
+/// Only the sum.
+struct Sum<N>(N);
+
+impl<N: Num> Post<N> for Sum<N> {
+    #[inline(always)]
+    fn post(&mut self, _: Line, usd: N) {
+        self.0 += usd;
+    }
+}
+
+/// What tokens cost: their sum, and whether a rate was missing for tokens that were used.
+struct TokenCosts<N> {
+    usd: N,
+    not_priced: bool,
+}
+
+impl<N: Num> TokenCosts<N> {
+    #[inline(always)]
+    fn add(&mut self, post: &mut impl Post<N>, line: Line, tokens: N, rate: Option<N>, factor: N) {
+        match rate {
+            Some(rate) => {
+                let usd = tokens * rate * factor / TOKENS_PER_MTOK;
+                self.usd += usd;
+                post.post(line, usd);
+            }
+            None => self.not_priced |= tokens.any_above(0.0),
+        }
+    }
+
+    /// Posts tokens at their rates.
+    #[inline(always)]
+    fn add_all(&mut self, post: &mut impl Post<N>, rates: &LongRates<N>, tokens: &TokenUse<N>, factor: N) {
+        let input = rates.input;
+        self.add(post, Line::ApiInput, tokens.fresh_tokens - tokens.history_tokens, input, factor);
+        self.add(post, Line::ApiHistory, tokens.history_tokens, input, factor);
+        self.add(post, Line::ApiCachedRead, tokens.read_tokens, rates.cached_read.or(input), factor);
+        // Written tokens are fresh tokens too: what they pay beyond the input rate is the write.
+        let surplus = match (rates.cache_write, input) {
+            (Some(write), Some(input)) => Some(write - input),
+            (None, Some(_)) => Some(N::of(0.0)),
+            (_, None) => None,
+        };
+        self.add(post, Line::ApiCacheWrite, tokens.written_tokens, surplus, factor);
+        self.add(post, Line::ApiOutput, tokens.output_tokens, rates.output, factor);
+        let reasoning = rates.reasoning.or(rates.output);
+        self.add(post, Line::ApiReasoning, tokens.reasoning_tokens, reasoning, factor);
+    }
 }
 
 /// Factor on token rates after so many months of the expected change: `(1 + change)^(months / 12)`.
@@ -292,7 +323,7 @@ pub fn api_bill<N: Num>(
 ) -> (Bill<N>, bool) {
     let factor = terms.price_change_per_year.map(|change| price_factor(change, months_from_start));
     let mut bill = Bill::default();
-    let (_, not_priced) = post_api(rates, terms, usage, factor, |line, usd| bill.add(line, usd));
+    let (_, not_priced) = post_api(rates, terms, usage, factor, &mut bill);
     (bill, not_priced)
 }
 
@@ -309,9 +340,9 @@ pub struct ApiTotal<N = f64> {
 #[must_use]
 #[inline(always)]
 pub fn api_total<N: Num>(rates: &Rates<N>, terms: &Api<N>, usage: &ApiUsage<N>) -> ApiTotal<N> {
-    let mut total = N::of(0.0);
-    let (fees, _) = post_api(rates, terms, usage, N::of(1.0), |_, usd| total += usd);
-    ApiTotal { usd: total - fees, fees }
+    let mut total = Sum(N::of(0.0));
+    let (fees, _) = post_api(rates, terms, usage, N::of(1.0), &mut total);
+    ApiTotal { usd: total.0 - fees, fees }
 }
 
 /// Hands each amount of an API's bill to `post`, token rates times `factor`. Returns the fees, those of failed attempts
@@ -322,30 +353,27 @@ fn post_api<N: Num>(
     terms: &Api<N>,
     usage: &ApiUsage<N>,
     factor: N,
-    mut post: impl FnMut(Line, N),
+    bill: &mut impl Post<N>,
 ) -> (N, bool) {
-    let mut tokens = N::of(0.0);
-    let mut post_token = |line: Line, usd: N| {
-        tokens += usd;
-        post(line, usd);
-    };
-    let not_priced = match (&rates.long, &usage.long) {
+    let mut costs = TokenCosts { usd: N::of(0.0), not_priced: false };
+    match (&rates.long, &usage.long) {
         (Some(long_rates), Some(long)) => {
             let short = usage.tokens.scaled_sum(long, N::of(-1.0));
-            let short_missing = post_tokens(&rates.ordinary(), &short, factor, &mut post_token);
-            post_tokens(long_rates, long, factor, &mut post_token) || short_missing
+            costs.add_all(bill, &rates.ordinary(), &short, factor);
+            costs.add_all(bill, long_rates, long, factor);
         }
-        _ => post_tokens(&rates.ordinary(), &usage.tokens, factor, &mut post_token),
-    };
+        _ => costs.add_all(bill, &rates.ordinary(), &usage.tokens, factor),
+    }
+    let TokenCosts { usd: tokens, not_priced } = costs;
     let zero = N::of(0.0);
     let region = tokens * (terms.regional_factor.at_least(0.0) - 1.0);
     let calls = usage.calls * (terms.usd_per_call + rates.usd_per_request.unwrap_or(zero));
     let failed = usage.failed_billed.at_least(0.0);
-    post(Line::Region, region);
-    post(Line::Retries, failed * (tokens + region + calls));
-    post(Line::Fees, calls + usage.tool_usd);
+    bill.post(Line::Region, region);
+    bill.post(Line::Retries, failed * (tokens + region + calls));
+    bill.post(Line::Fees, calls + usage.tool_usd);
     let stored = rates.cache_storage_per_hour.map_or(zero, |rate| rate * usage.stored_mtok_hours * factor);
-    post(Line::Storage, stored);
+    bill.post(Line::Storage, stored);
     ((calls + usage.tool_usd) + calls * failed, not_priced)
 }
 

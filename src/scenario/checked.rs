@@ -11,7 +11,7 @@ use crate::pricing::{Api, Rates};
 use crate::routing::{Endpoint, Plan, Router, Serves};
 use crate::serving::{GpuFacts, ModelFacts, WeekShape};
 use crate::stats::quantities::{Instantiate as _, Path, Quantified as _};
-use crate::stats::{Copula, Estimate, Lanes, Num, RankPair, Sampler, Stream, normal_quantile};
+use crate::stats::{Copula, Estimate, Lanes, Num, RankPair, Sampler, Stream, normal_quantile, turn_by_turn};
 use crate::unit::HOURS_PER_WEEK;
 
 use super::draft::{ScenarioDraft, ScenarioOf};
@@ -348,6 +348,7 @@ impl<N: Num> Draw<N> {
         let (sigma, half) = (variance.root(), variance * 0.5);
         let months = self.noise.len() as u64;
         for (factor, month) in self.noise.iter_mut().zip(0..) {
+            turn_by_turn();
             let uniform =
                 N::from_fn(|lane| self.noise_stream.uniform((first + lane as u64) * months + month));
             *factor = (sigma * normal_quantile(uniform) - half).e_to();

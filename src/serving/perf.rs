@@ -303,6 +303,19 @@ impl<N: Num> Perf<N> {
         }
     }
 
+    /// Weights that every token of a step meets.
+    #[inline(always)]
+    fn stream(&self, stream: &Stream, passes: N, tokens: N) -> N {
+        self.meet(passes * stream.read, tokens * stream.per_token)
+    }
+
+    /// Seconds for a context in full layers, and in sliding ones up to their window.
+    #[inline(always)]
+    fn seen(&self, context: N, full: f64, sliding: f64) -> N {
+        let far = context * full;
+        if sliding > 0.0 { far + context.at_most(self.window) * sliding } else { far }
+    }
+
     /// One step of the replica.
     ///
     /// - `sequences`: that decode, over the whole replica; `context`: their mean context.
@@ -319,10 +332,9 @@ impl<N: Num> Perf<N> {
         let verified = decoding * (self.drafted + 1.0);
         let tokens = verified + prompts;
         let passes = (tokens / STEP_TOKENS).at_least(1.0);
-        let stream = |s: &Stream| self.meet(passes * s.read, tokens * s.per_token);
 
-        let dense_secs = stream(&self.attention)
-            + stream(&self.feed_forward)
+        let dense_secs = self.stream(&self.attention, passes, tokens)
+            + self.stream(&self.feed_forward, passes, tokens)
             + self.meet(N::of(self.head.read), verified * self.head.per_token);
         let expert_secs = if self.has_experts {
             let everywhere = tokens * self.data_parallel;
@@ -334,14 +346,10 @@ impl<N: Num> Perf<N> {
         } else {
             N::of(0.0)
         };
-        let pair = |full: f64, windowed: f64, seen: N| {
-            let far = seen * full;
-            if windowed > 0.0 { far + seen.at_most(self.window) * windowed } else { far }
-        };
-        let read = decoding * pair(self.kv, self.kv_window, context);
-        let scored = verified * pair(self.decode_pair, self.decode_pair_window, context);
+        let read = decoding * self.seen(context, self.kv, self.kv_window);
+        let scored = verified * self.seen(context, self.decode_pair, self.decode_pair_window);
         let attention_secs = self.meet(read, scored)
-            + prompts * pair(self.prefill_pair, self.prefill_pair_window, prompt_context);
+            + prompts * self.seen(prompt_context, self.prefill_pair, self.prefill_pair_window);
         PerfStep {
             dense_secs,
             expert_secs,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::perf::{Perf, PerfStep};
 use super::roofline::StepCost;
 use super::roofline::{each_within, prefill_context, within};
-use super::steady::{largest_batch, target_limit};
+use super::steady::{Paced, largest_batch, target_limit};
 use super::{Limit, Shape, Steady};
 use crate::stats::Num;
 
@@ -121,8 +121,8 @@ impl<N: Num> Perf<N> {
     /// The largest batch whose time per output token keeps the target, that time, and the calls per second.
     #[inline(always)]
     fn sustained(&self, lengths: &Lengths<N>, batch_max: N, target: N, factor: N) -> (N, N, N) {
-        let tpot = |batch| self.times(batch, lengths).tpot_secs;
-        let (batch, tpot_secs) = largest_batch(tpot, batch_max.at_least(1.0), target);
+        let paced = (self, lengths);
+        let (batch, tpot_secs) = largest_batch(&paced, batch_max.at_least(1.0), target);
         let calls = batch / (lengths.output * tpot_secs).at_least(1e-12) * each_within(factor, 0.0);
         (batch, tpot_secs, N::of(1.0).pick_above(batch_max, N::of(0.0), calls))
     }
@@ -133,6 +133,13 @@ impl<N: Num> Perf<N> {
         let lengths = Lengths::of(shape);
         let batch_max = self.fitting(&lengths).at_most(self.sequences_max);
         self.sustained(&lengths, batch_max, target(shape), factor).2
+    }
+}
+
+impl<N: Num> Paced<N> for (&Perf<N>, &Lengths<N>) {
+    #[inline(always)]
+    fn tpot(&self, batch: N) -> N {
+        self.0.times(batch, self.1).tpot_secs
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::roofline::{Roofline, StepCost, Work, each_within, prefill, prefill_context, within};
 use super::{Deployment, GpuFacts, Memory, ModelFacts};
-use crate::stats::Num;
+use crate::stats::{Num, turn_by_turn};
 
 /// Mean shape of the calls that an endpoint answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,23 +143,25 @@ impl<N: Num> Mix<N> {
         step
     }
 
-    /// Time per output token of one of `batch` sequences: the others' prompts are in its way, its own is not.
-    #[inline(always)]
-    fn tpot(&self, batch: N) -> N {
-        self.step(batch, batch - 1.0).total() / self.yielded
-    }
-
     /// The largest batch of at most `batch_max` (1 where that is less) whose time per output token keeps the target,
     /// that time, and the calls per second.
     #[inline(always)]
     fn sustained(&self, batch_max: N, target: N, capacity_factor: N) -> Sustained<N> {
-        let (batch, tpot_secs) = largest_batch(|batch| self.tpot(batch), batch_max.at_least(1.0), target);
+        let (batch, tpot_secs) = largest_batch(self, batch_max.at_least(1.0), target);
         let step = self.step(batch, batch);
         let calls = batch * self.yielded / (self.output_tokens * step.total().at_least(1e-12))
             * each_within(capacity_factor, 0.0);
         // Where not even one sequence fits, nothing is served.
         let calls_per_sec = N::of(1.0).pick_above(batch_max, N::of(0.0), calls);
         Sustained { batch, tpot_secs, step, calls_per_sec }
+    }
+}
+
+impl<N: Num> Paced<N> for Mix<N> {
+    /// The others' prompts are in the way of a sequence, its own is not.
+    #[inline(always)]
+    fn tpot(&self, batch: N) -> N {
+        self.step(batch, batch - 1.0).total() / self.yielded
     }
 }
 
@@ -262,10 +264,17 @@ pub(super) fn target_limit(batch: f64, max: f64, tpot_secs: f64, target: f64) ->
     }
 }
 
+/// Something whose time per output token follows its batch. No closure: that would not be inlined into the versions for
+/// wide vectors.
+pub(super) trait Paced<N> {
+    /// Time per output token of one of `batch` sequences, in seconds; rises with the batch.
+    fn tpot(&self, batch: N) -> N;
+}
+
 /// The largest batch in `1..=max` whose time per output token keeps the target, and that time; a batch of 1 where
 /// even that misses it. The time rises with the batch: regula falsi (Illinois), safe and few evaluations.
 #[inline(always)]
-pub(super) fn largest_batch<N: Num>(tpot_at: impl Fn(N) -> N, max: N, target: N) -> (N, N) {
+pub(super) fn largest_batch<N: Num>(replica: &impl Paced<N>, max: N, target: N) -> (N, N) {
     let (zero, one) = (N::of(0.0), N::of(1.0));
     let (mut low, mut high) = (one, max);
     let (mut low_tpot, mut low_error, mut high_error) = (zero, zero, zero);
@@ -275,7 +284,8 @@ pub(super) fn largest_batch<N: Num>(tpot_at: impl Fn(N) -> N, max: N, target: N)
     let mut open = one;
     let mut at = max;
     for step in 0..SEARCH_STEPS {
-        let tpot = tpot_at(at);
+        turn_by_turn();
+        let tpot = replica.tpot(at);
         let error = tpot - target;
         let missed = |missed: N, kept: N| error.pick_above(zero, missed, kept);
         match step {

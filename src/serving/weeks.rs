@@ -7,7 +7,7 @@
 
 use super::fleet::{paid_hours, whole};
 use super::{Fleet, Scaling};
-use crate::stats::{Lanes, Num as _};
+use crate::stats::{Lanes, Num as _, turn_by_turn};
 use crate::unit::HOURS_PER_WEEK;
 
 /// Profiles of the week, prepared for many weeks.
@@ -38,6 +38,8 @@ pub struct Weeks {
     pub peak_replicas: Vec<Lanes>,
     /// Share of the work that was served, 0..=1; 1 without work.
     pub served_share: Vec<Lanes>,
+    /// The work of one week by profile.
+    mine: Vec<Lanes>,
 }
 
 impl Weeks {
@@ -120,7 +122,10 @@ impl WeekShape {
         out: &mut Weeks,
     ) {
         out.reset(weeks);
-        work.iter_mut().for_each(|work| *work = work.at_least(0.0).at_most(1e15));
+        for work in work.iter_mut() {
+            turn_by_turn();
+            *work = work.at_least(0.0).at_most(1e15);
+        }
         let mut following = Following {
             factor: fleet.headroom.at_least(0.0).at_most(1e3) + 1.0,
             spare: f64::from(fleet.spare_replicas),
@@ -138,6 +143,7 @@ impl WeekShape {
             Scaling::Peak => {
                 self.largest_load(work, out);
                 for (peak, paid) in out.peak_replicas.iter_mut().zip(&mut out.replica_hours) {
+                    turn_by_turn();
                     *peak = following.replicas(*peak);
                     *paid = *peak * HOURS_PER_WEEK as f64;
                 }
@@ -163,6 +169,7 @@ impl WeekShape {
         let Weeks { busy_replica_hours, served_share, .. } = out;
         self.all_work(work, served_share);
         for (share, busy) in served_share.iter_mut().zip(busy_replica_hours) {
+            turn_by_turn();
             *share = share.pick_above(zero, (*busy / *share).smaller(one), one);
         }
     }
@@ -172,19 +179,19 @@ impl WeekShape {
     fn all_work(&self, work: &[Lanes], all: &mut [Lanes]) {
         all.fill(Lanes::default());
         for (whole, work) in self.whole.iter().zip(work.chunks_exact(all.len().max(1))) {
-            all.iter_mut().zip(work).for_each(|(all, work)| *all += *work * *whole);
+            for (all, work) in all.iter_mut().zip(work) {
+                turn_by_turn();
+                *all += *work * *whole;
+            }
         }
     }
 
-    /// The load of one week in a distinct hour, in replicas.
+    /// The work of one week by profile, into the room that is kept for it.
     #[inline(always)]
-    fn load(&self, hour: usize, work: &[Lanes], weeks: usize, at: usize) -> Lanes {
-        let shares = &self.hours[hour * self.profiles..][..self.profiles];
-        let mut load = Lanes::default();
-        for (share, work) in shares.iter().zip(work[at..].iter().step_by(weeks)) {
-            load += *work * *share;
-        }
-        load
+    fn week_of<'a>(work: &[Lanes], weeks: usize, at: usize, mine: &'a mut Vec<Lanes>) -> &'a [Lanes] {
+        mine.clear();
+        mine.extend(work[at..].iter().step_by(weeks));
+        mine
     }
 
     /// The load of each week's busiest hour.
@@ -192,9 +199,11 @@ impl WeekShape {
     fn largest_load(&self, work: &[Lanes], out: &mut Weeks) {
         let weeks = out.peak_replicas.len();
         for (at, peak) in out.peak_replicas.iter_mut().enumerate() {
+            let mine = Self::week_of(work, weeks, at, &mut out.mine);
             let mut largest = Lanes::default();
             for hour in &self.peaks {
-                largest = self.load(*hour, work, weeks, at).larger(largest);
+                let shares = &self.hours[hour * self.profiles..][..self.profiles];
+                largest = load(shares, mine).larger(largest);
             }
             *peak = largest;
         }
@@ -205,9 +214,10 @@ impl WeekShape {
     fn serve_fixed(&self, work: &[Lanes], capacity: Lanes, out: &mut Weeks) {
         let weeks = out.busy_replica_hours.len();
         for (at, busy) in out.busy_replica_hours.iter_mut().enumerate() {
+            let mine = Self::week_of(work, weeks, at, &mut out.mine);
             let mut served = Lanes::default();
-            for (hour, times) in self.times.iter().enumerate() {
-                served += self.load(hour, work, weeks, at).smaller(capacity) * *times;
+            for (shares, times) in self.hours.chunks_exact(self.profiles).zip(&self.times) {
+                served += load(shares, mine).smaller(capacity) * *times;
             }
             *busy = served;
         }
@@ -218,9 +228,10 @@ impl WeekShape {
     fn serve_auto(&self, work: &[Lanes], following: &Following, out: &mut Weeks) {
         let weeks = out.peak_replicas.len();
         for at in 0..weeks {
+            let mine = Self::week_of(work, weeks, at, &mut out.mine);
             let (mut paid, mut busy, mut peak) = (Lanes::default(), Lanes::default(), Lanes::default());
-            for (hour, times) in self.times.iter().enumerate() {
-                let load = self.load(hour, work, weeks, at);
+            for (shares, times) in self.hours.chunks_exact(self.profiles).zip(&self.times) {
+                let load = load(shares, mine);
                 let serving = following.replicas(load);
                 paid += serving * *times;
                 busy += load.smaller(serving * following.fill) * *times;
@@ -238,11 +249,13 @@ impl WeekShape {
         let weeks = out.peak_replicas.len();
         let mut distinct = vec![Lanes::default(); self.times.len()];
         for at in 0..weeks {
+            let mine = Self::week_of(work, weeks, at, &mut out.mine);
             let (mut busy, mut peak) = (Lanes::default(), Lanes::default());
-            for (hour, times) in self.times.iter().enumerate() {
-                let load = self.load(hour, work, weeks, at);
+            let hours = self.hours.chunks_exact(self.profiles).zip(&self.times);
+            for ((shares, times), distinct) in hours.zip(&mut distinct) {
+                let load = load(shares, mine);
                 let serving = following.replicas(load);
-                distinct[hour] = serving;
+                *distinct = serving;
                 busy += load.smaller(serving * following.fill) * *times;
                 peak = serving.larger(peak);
             }
@@ -252,6 +265,17 @@ impl WeekShape {
             out.peak_replicas[at] = peak;
         }
     }
+}
+
+/// The load of a week in an hour, in replicas: the week's work by profile times the hour's share of it.
+#[inline(always)]
+fn load(shares: &[f64], mine: &[Lanes]) -> Lanes {
+    let mut load = Lanes::default();
+    for (share, work) in shares.iter().zip(mine) {
+        turn_by_turn();
+        load += *work * *share;
+    }
+    load
 }
 
 #[cfg(test)]

@@ -21,6 +21,15 @@ pub const LANES: usize = 8;
 #[repr(align(64))]
 pub struct Lanes(pub [f64; LANES]);
 
+/// Marks the body of a loop over [`Lanes`]: nothing happens, but the compiler takes one turn after the other.
+///
+/// Else it vectorises such a loop across its turns, gathering lane 0 of eight turns, then lane 1 of them, and so on, instead
+/// of across the lanes that lie side by side.
+#[inline(always)]
+pub fn turn_by_turn() {
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+}
+
 /// A number, or several side by side. Comparisons with what is not a number do not hold.
 pub trait Num:
     Copy
@@ -65,6 +74,9 @@ pub trait Num:
 
     /// Whether any number is above `bound`.
     fn any_above(self, bound: f64) -> bool;
+
+    /// Whether every number is above `bound`.
+    fn all_above(self, bound: f64) -> bool;
 
     /// The larger one; `other` where this is not a number.
     #[inline(always)]
@@ -117,7 +129,8 @@ pub trait Num:
     /// `1 - e^-x`, see [`elementary::found_within`].
     #[inline(always)]
     fn found_within(self) -> Self {
-        self.map(elementary::found_within)
+        // Often even the thinnest stream finds everything.
+        if self.all_above(elementary::CERTAIN) { Self::of(1.0) } else { self.map(elementary::found_within) }
     }
 }
 
@@ -146,6 +159,10 @@ impl Num for f64 {
     }
     #[inline(always)]
     fn any_above(self, bound: f64) -> bool {
+        self > bound
+    }
+    #[inline(always)]
+    fn all_above(self, bound: f64) -> bool {
         self > bound
     }
 }
@@ -188,6 +205,14 @@ impl Num for Lanes {
             any |= self.0[lane] > bound;
         }
         any
+    }
+    #[inline(always)]
+    fn all_above(self, bound: f64) -> bool {
+        let mut all = true;
+        for lane in 0..LANES {
+            all &= self.0[lane] > bound;
+        }
+        all
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the volume develops over the months.
 
 use super::{Growth, SCurve};
-use crate::stats::Num;
+use crate::stats::{Num, turn_by_turn};
 
 /// Largest factor that is computed with; growth beyond it counts as this.
 const FACTOR_MAX: f64 = 1e12;
@@ -39,6 +39,7 @@ impl<N: Num> Growth<N> {
             let step = rate.at_least(-1.0) + 1.0;
             let mut next = N::of(1.0);
             for factor in months {
+                turn_by_turn();
                 *factor = next.at_least(0.0).at_most(FACTOR_MAX);
                 next *= step;
             }
