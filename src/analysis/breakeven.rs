@@ -38,6 +38,9 @@ const FIRST_BLOCK: u32 = 128;
 /// Draws that a block adds at most: a stop is honoured between blocks, and who edits meanwhile waits for it.
 const STEP_MAX: u32 = 512;
 
+/// Groups of eight draws between two chances to give way: a few milliseconds.
+const STRIDE: usize = 8;
+
 /// A relative gap between the two bills at a crossing above which it is a jump.
 const JUMP_GAP: f64 = 1e-4;
 
@@ -81,6 +84,17 @@ pub fn break_even_bands(
     trials: u32,
     watch: &mut dyn FnMut(BreakEven) -> bool,
 ) -> BreakEven {
+    break_even_bands_beside(scenario, trials, &|| {}, watch)
+}
+
+/// [`break_even_bands`], which calls `give_way` every few dozen draws: there it can be made to wait for what is more
+/// urgent. Nothing that is drawn depends on it.
+pub fn break_even_bands_beside(
+    scenario: &Scenario,
+    trials: u32,
+    give_way: &dyn Fn(),
+    watch: &mut dyn FnMut(BreakEven) -> bool,
+) -> BreakEven {
     let mut answer = break_even(scenario);
     if !scenario.is_uncertain() || trials == 0 {
         return answer;
@@ -92,25 +106,23 @@ pub fn break_even_bands(
     let (mut draws, mut block) = (0, FIRST_BLOCK);
     loop {
         let to = block.min(trials);
-        let fresh: Vec<Vec<Lanes>> = (drawn.len()..(to as usize).div_ceil(LANES))
-            .into_par_iter()
-            .map_init(
-                || (Evaluator::new(scenario), scenario.draw()),
-                |(evaluator, draw), group| {
-                    let mut costs = Vec::with_capacity(scenario.draft().plans.len() * places.len());
-                    cost_volumes(
-                        scenario,
-                        group * LANES,
-                        evaluator,
-                        draw,
-                        (&volumes, answer.today),
-                        &mut costs,
-                    );
-                    costs
-                },
-            )
-            .collect();
-        drawn.extend(fresh);
+        let groups = (to as usize).div_ceil(LANES);
+        while drawn.len() < groups {
+            give_way();
+            let fresh: Vec<Vec<Lanes>> = (drawn.len()..groups.min(drawn.len() + STRIDE))
+                .into_par_iter()
+                .map_init(
+                    || (Evaluator::new(scenario), scenario.draw()),
+                    |(evaluator, draw), group| {
+                        let mut costs = Vec::with_capacity(scenario.draft().plans.len() * places.len());
+                        let axis = (volumes.as_slice(), answer.today);
+                        cost_volumes(scenario, group * LANES, evaluator, draw, axis, &mut costs);
+                        costs
+                    },
+                )
+                .collect();
+            drawn.extend(fresh);
+        }
         draws = draws.max(to);
         fill_bands(&mut answer, &drawn, draws as usize, &places);
         answer.header.draws = draws;

@@ -259,7 +259,7 @@ impl Situation<'_, Lanes> {
                 let factors = &pad.factors[from..to];
                 for ((usd, flow), factor) in usd[from..to].iter_mut().zip(&flows[from..to]).zip(factors) {
                     turn_by_turn();
-                    let read = line.reads.read(*flow / SECS_PER_MONTH);
+                    let read = line.reads.read(*flow * (1.0 / SECS_PER_MONTH));
                     *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
                 }
                 let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);

@@ -18,8 +18,8 @@ use super::wide;
 /// Draws in the first block: a first band within a frame or two.
 const FIRST_BLOCK: u32 = 256;
 
-/// Draws between two looks at whether to stop: 10 ms of one core or so.
-const LOOK: usize = 512;
+/// Draws between two looks at whether to stop: a few milliseconds of one core.
+const LOOK: usize = 256;
 
 /// Rank correlations are computed from at most so many draws: their error is then about 0.016.
 const RANK_DRAWS: usize = 4096;

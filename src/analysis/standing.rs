@@ -10,7 +10,7 @@ use crate::serving::Scaling;
 
 use super::evaluate::evaluate;
 use super::evaluator::Evaluator;
-use super::findings;
+use super::findings::{self, Kept};
 use super::month::Total;
 use super::rates::Rates;
 use super::results::Limit;
@@ -69,13 +69,13 @@ impl<'a> Standing<'a> {
     fn broken(&self, evaluator: &mut Evaluator<'_>, plan: usize, volume: f64) -> Option<String> {
         let state = self.scenario.point();
         let scale = volume / self.today;
-        let mut served = 1.0_f64;
-        let mut total = Total::default();
-        // The first month comes last: rules are judged on its flows.
+        let (mut kept, mut total) = (Kept::default(), Total::default());
+        // The first month comes last: what else is judged, is judged on its flows.
         for month in self.busiest.iter().copied().chain([0]) {
-            served = served.min(evaluator.month(state, plan, month, scale, false, &mut total).served_share);
+            let served = evaluator.month(state, plan, month, scale, false, &mut total).served_share;
+            kept.add(self.scenario, plan, evaluator, (month, served));
         }
-        let broken = findings::broken(self.scenario, plan, evaluator, served);
+        let broken = findings::broken(self.scenario, plan, evaluator, &kept);
         broken.into_iter().next().map(|finding| finding.message)
     }
 

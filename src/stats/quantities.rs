@@ -1,8 +1,8 @@
 //! Structures whose leaves are quantities: one definition serves the file, the check and every trial.
 //!
 //! A structure `T<Q>` declared with [`quantified!`](crate::quantified) is a document as `T<Estimate>` (each leaf
-//! fixed or uncertain) and one state of the world as `T<f64>`. [`Quantified::each`] walks the leaves in a
-//! stable order with their paths, [`Quantified::each_mut`] without; [`Instantiate`] turns the document into
+//! fixed or uncertain), one state of the world as `T<f64>` and eight of them as `T<Lanes>`. [`Quantified::each`] walks
+//! the leaves in a stable order with their paths, [`Quantified::each_mut`] without; [`Instantiate`] turns the document into
 //! numbers. The n-th leaf of both forms is the same quantity, so a trial overwrites the uncertain ones in place
 //! and allocates nothing.
 //!
