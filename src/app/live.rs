@@ -1,18 +1,19 @@
 //! Answers that keep up with the draft.
 //!
 //! Every revision is checked and answered in closed form within its frame. The forecast and the bands over volume
-//! are drawn on lanes of their own and refine block by block, the bands after the forecast's first block; sensitivity
-//! waits until the draft rests. A result stays until a newer one replaces it, marked as stale; a draft that does not
-//! check keeps the last good answers.
+//! are drawn on lanes of their own and refine block by block, the bands after the forecast's first block and giving way
+//! to the next one's; sensitivity waits until the draft rests. A result stays until a newer one replaces it, marked as
+//! stale; a draft that does not check keeps the last good answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::analysis::{self, BreakEven, Forecast, Outcome, Sensitivity};
 use crate::catalog::Catalog;
 use crate::job::{JobEvent, JobResult, Lane, Progress};
 use crate::report::{self, Verdict};
-use crate::scenario::{Problems, Scenario, ScenarioDraft};
+use crate::scenario::{Currency, Problems, Scenario, ScenarioDraft};
 use crate::unit::format::Money;
 
 use super::view::Shown;
@@ -74,7 +75,23 @@ pub struct Live {
     sensitivities: Lane<Sensitivity>,
     place: Where,
     stopped: bool,
+    /// The revision whose forecast's first block is awaited: what is drawn beside it gives way.
+    awaited: Arc<AtomicU64>,
     closed_form: Duration,
+}
+
+/// How long bands over volume give way at most, should a forecast never answer.
+const GIVE_WAY_MAX: Duration = Duration::from_secs(1);
+
+/// No revision is awaited.
+const NONE_AWAITED: u64 = u64::MAX;
+
+/// Waits while a forecast's first block is awaited.
+fn give_way(awaited: &AtomicU64) {
+    let since = Instant::now();
+    while awaited.load(Ordering::Relaxed) != NONE_AWAITED && since.elapsed() < GIVE_WAY_MAX {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 impl Live {
@@ -99,6 +116,7 @@ impl Live {
             sensitivities: lane(place, "sensitivity", notify),
             place,
             stopped: false,
+            awaited: Arc::new(AtomicU64::new(NONE_AWAITED)),
             closed_form: Duration::ZERO,
         }
     }
@@ -106,6 +124,7 @@ impl Live {
     /// Forgets every answer: another document was opened, whose plans have nothing to do with them.
     pub fn forget(&mut self) {
         self.forecasts.cancel();
+        self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
         self.bands.cancel();
         self.sensitivities.cancel();
         (self.scenario, self.checked, self.good) = (None, None, false);
@@ -125,6 +144,7 @@ impl Live {
                 self.problems = problems;
                 self.good = false;
                 self.forecasts.cancel();
+                self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
                 self.bands.cancel();
             }
             Ok(scenario) => {
@@ -151,15 +171,24 @@ impl Live {
         let (Some(scenario), Some(revision)) = (&self.scenario, self.checked) else { return };
         (self.stopped, self.bands_asked) = (false, self.bands_asked.filter(|asked| asked.1 != revision));
         let trials = self.place.trials(scenario.draft().settings.trials);
-        let of = Arc::clone(scenario);
+        let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
+        self.awaited.store(revision, Ordering::Relaxed);
+        // Another revision may be awaited by now.
+        let arrived = move || {
+            let (of, none, relaxed) = (revision, NONE_AWAITED, Ordering::Relaxed);
+            let _ = awaited.compare_exchange(of, none, relaxed, relaxed);
+        };
         self.forecasts.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
             ctl.progress(0, u64::from(trials), "draws");
-            Ok(analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
+            let answer = analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
+                arrived();
                 ctl.progress(u64::from(partial.header.draws), u64::from(trials), "draws");
                 ctl.partial(partial);
                 !ctl.should_stop()
-            }))
+            });
+            arrived();
+            Ok(answer)
         });
         self.poll();
     }
@@ -178,13 +207,14 @@ impl Live {
         }
         self.bands_asked = Some((drawn, revision));
         let trials = self.place.trials(scenario.draft().settings.trials).min(BAND_TRIALS_MAX);
-        let of = Arc::clone(scenario);
+        let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
         self.bands.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
-            let bands = analysis::break_even_bands(&of, trials, &mut |partial| {
-                ctl.partial(partial);
-                !ctl.should_stop()
-            });
+            let bands =
+                analysis::break_even_bands_beside(&of, trials, &|| give_way(&awaited), &mut |partial| {
+                    ctl.partial(partial);
+                    !ctl.should_stop()
+                });
             Ok(bands)
         });
     }
@@ -193,6 +223,7 @@ impl Live {
     pub fn stop(&mut self) {
         self.stopped = true;
         self.forecasts.cancel();
+        self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
         self.bands.cancel();
     }
 
@@ -277,6 +308,12 @@ impl Live {
         })
     }
 
+    /// The currency of the scenario that the answers are about.
+    #[must_use]
+    pub fn currency(&self) -> Option<&Currency> {
+        self.scenario.as_ref()?.draft().settings.currency.as_ref()
+    }
+
     /// The answer in words.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Verdict> {
@@ -288,8 +325,8 @@ impl Live {
             // Words about draws of an older revision would contradict the figures beside them.
             let forecast = self.forecast().filter(|shown| !shown.stale).map(|shown| shown.value);
             let break_even = self.break_even().map(|shown| shown.value);
-            // The window shows US dollars throughout.
-            report::verdict(outcome.value, forecast, break_even, &Money::default())
+            let money = self.scenario.as_ref().map_or_else(Money::default, |of| of.draft().settings.money());
+            report::verdict(outcome.value, forecast, break_even, &money)
         });
         self.verdict = verdict;
     }
