@@ -5,8 +5,7 @@
 //! to the next one's; sensitivity waits until the draft rests. A result stays until a newer one replaces it, marked as
 //! stale; a draft that does not check keeps the last good answers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::analysis::{self, BreakEven, Forecast, Outcome, Sensitivity};
@@ -76,21 +75,44 @@ pub struct Live {
     place: Where,
     stopped: bool,
     /// The revision whose forecast's first block is awaited: what is drawn beside it gives way.
-    awaited: Arc<AtomicU64>,
+    awaited: Arc<Awaited>,
     closed_form: Duration,
 }
 
 /// How long bands over volume give way at most, should a forecast never answer.
 const GIVE_WAY_MAX: Duration = Duration::from_secs(1);
 
-/// No revision is awaited.
-const NONE_AWAITED: u64 = u64::MAX;
+/// The revision whose forecast's first block is awaited, if any: what is drawn beside it gives way.
+#[derive(Default)]
+struct Awaited {
+    revision: Mutex<Option<u64>>,
+    arrived: Condvar,
+}
 
-/// Waits while a forecast's first block is awaited.
-fn give_way(awaited: &AtomicU64) {
-    let since = Instant::now();
-    while awaited.load(Ordering::Relaxed) != NONE_AWAITED && since.elapsed() < GIVE_WAY_MAX {
-        std::thread::sleep(Duration::from_millis(1));
+impl Awaited {
+    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+        self.revision.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This revision is awaited from now on; none is nothing.
+    fn set(&self, revision: Option<u64>) {
+        *self.lock() = revision;
+        self.arrived.notify_all();
+    }
+
+    /// The first block of a revision is there, or will never be; another one may be awaited by now.
+    fn arrive(&self, revision: u64) {
+        let mut awaited = self.lock();
+        if *awaited == Some(revision) {
+            *awaited = None;
+            self.arrived.notify_all();
+        }
+    }
+
+    /// Waits while something is awaited.
+    fn give_way(&self) {
+        let waiting = self.arrived.wait_timeout_while(self.lock(), GIVE_WAY_MAX, |awaited| awaited.is_some());
+        drop(waiting);
     }
 }
 
@@ -116,7 +138,7 @@ impl Live {
             sensitivities: lane(place, "sensitivity", notify),
             place,
             stopped: false,
-            awaited: Arc::new(AtomicU64::new(NONE_AWAITED)),
+            awaited: Arc::default(),
             closed_form: Duration::ZERO,
         }
     }
@@ -124,7 +146,7 @@ impl Live {
     /// Forgets every answer: another document was opened, whose plans have nothing to do with them.
     pub fn forget(&mut self) {
         self.forecasts.cancel();
-        self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
+        self.awaited.set(None);
         self.bands.cancel();
         self.sensitivities.cancel();
         (self.scenario, self.checked, self.good) = (None, None, false);
@@ -144,7 +166,7 @@ impl Live {
                 self.problems = problems;
                 self.good = false;
                 self.forecasts.cancel();
-                self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
+                self.awaited.set(None);
                 self.bands.cancel();
             }
             Ok(scenario) => {
@@ -172,22 +194,17 @@ impl Live {
         (self.stopped, self.bands_asked) = (false, self.bands_asked.filter(|asked| asked.1 != revision));
         let trials = self.place.trials(scenario.draft().settings.trials);
         let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
-        self.awaited.store(revision, Ordering::Relaxed);
-        // Another revision may be awaited by now.
-        let arrived = move || {
-            let (of, none, relaxed) = (revision, NONE_AWAITED, Ordering::Relaxed);
-            let _ = awaited.compare_exchange(of, none, relaxed, relaxed);
-        };
+        self.awaited.set(Some(revision));
         self.forecasts.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
             ctl.progress(0, u64::from(trials), "draws");
             let answer = analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
-                arrived();
+                awaited.arrive(revision);
                 ctl.progress(u64::from(partial.header.draws), u64::from(trials), "draws");
                 ctl.partial(partial);
                 !ctl.should_stop()
             });
-            arrived();
+            awaited.arrive(revision);
             Ok(answer)
         });
         self.poll();
@@ -211,7 +228,7 @@ impl Live {
         self.bands.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
             let bands =
-                analysis::break_even_bands_beside(&of, trials, &|| give_way(&awaited), &mut |partial| {
+                analysis::break_even_bands_beside(&of, trials, &|| awaited.give_way(), &mut |partial| {
                     ctl.partial(partial);
                     !ctl.should_stop()
                 });
@@ -223,7 +240,7 @@ impl Live {
     pub fn stop(&mut self) {
         self.stopped = true;
         self.forecasts.cancel();
-        self.awaited.store(NONE_AWAITED, Ordering::Relaxed);
+        self.awaited.set(None);
         self.bands.cancel();
     }
 

@@ -82,7 +82,7 @@ impl Facts {
                     distinct.push(use_case.weights);
                 }
             }
-            WeekShape::new(distinct)
+            WeekShape::new(&distinct)
         })
     }
 }

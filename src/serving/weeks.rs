@@ -77,7 +77,7 @@ impl Following {
 impl WeekShape {
     /// Prepares profiles: shares of a week's work in its 168 hours, each summing to 1.
     #[must_use]
-    pub fn new(profiles: Vec<[f64; HOURS_PER_WEEK]>) -> Self {
+    pub fn new(profiles: &[[f64; HOURS_PER_WEEK]]) -> Self {
         let mut order: Vec<usize> = (0..HOURS_PER_WEEK).collect();
         let compare = |a: usize, b: usize| {
             let ordered = profiles.iter().map(|profile| profile[a].total_cmp(&profile[b]));
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn many_weeks_at_once_are_each_week_on_its_own() {
-        let shape = WeekShape::new(profiles());
+        let shape = WeekShape::new(&profiles());
         let work: Vec<f64> = vec![0.0, 1e-6, 40.0, 900.0, 0.0, 300.0, 2.0, 80.0, 0.0, 55.0, 1e4, 1.0];
         let weeks = 4;
         let scaled = |lane: usize| 1.0 + lane as f64 / 3.0;
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn hours_that_are_alike_are_kept_once_and_only_the_busiest_can_be_the_peak() {
         let office = profiles().remove(0);
-        let shape = WeekShape::new(vec![office]);
+        let shape = WeekShape::new(&[office]);
         assert_eq!(shape.times, [112.0, 56.0]);
         assert_eq!(shape.peaks, [1]);
     }

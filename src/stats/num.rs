@@ -167,6 +167,10 @@ impl Num for f64 {
     }
 }
 
+#[expect(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed number of lanes become vector instructions"
+)]
 impl Num for Lanes {
     const COUNT: usize = LANES;
 

@@ -56,18 +56,17 @@ pub fn log_label(mark: GridMark, range: &RangeInclusive<f64>, money: Option<&Mon
 
 /// The marks of a logarithmic axis of US dollars whose labels are round amounts of another currency.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a grid spacer")]
-pub fn money_log_marks(money: &Money, input: GridInput) -> Vec<GridMark> {
+pub fn money_log_marks(money: &Money, input: &GridInput) -> Vec<GridMark> {
     let shift = log(money.convert(1.0));
     let bounds = (input.bounds.0 + shift, input.bounds.1 + shift);
-    let mut marks = log_marks(GridInput { bounds, ..input });
+    let mut marks = log_marks(GridInput { bounds, base_step_size: input.base_step_size });
     marks.iter_mut().for_each(|mark| mark.value -= shift);
     marks
 }
 
 /// The same of a linear axis.
 #[must_use]
-pub fn money_marks(money: &Money, input: GridInput) -> Vec<GridMark> {
+pub fn money_marks(money: &Money, input: &GridInput) -> Vec<GridMark> {
     let rate = money.convert(1.0);
     let bounds = (input.bounds.0 * rate, input.bounds.1 * rate);
     let mut marks = log_grid_spacer(10)(GridInput { bounds, base_step_size: input.base_step_size * rate });
@@ -147,10 +146,10 @@ mod tests {
             marks.into_iter().map(label).filter(|label| !label.is_empty()).collect()
         };
         let bounds = (log(900.0), log(120_000.0));
-        let marks = money_log_marks(&euro, GridInput { bounds, base_step_size: 1.0 });
+        let marks = money_log_marks(&euro, &GridInput { bounds, base_step_size: 1.0 });
         let found = labels(marks, &|mark| log_label(mark, &(bounds.0..=bounds.1), Some(&euro)));
         assert_eq!(found, ["€1 K", "€5 K", "€10 K", "€50 K", "€100 K"]);
-        let marks = money_marks(&euro, GridInput { bounds: (0.0, 3_500.0), base_step_size: 1_000.0 });
+        let marks = money_marks(&euro, &GridInput { bounds: (0.0, 3_500.0), base_step_size: 1_000.0 });
         let found = labels(marks, &|mark| money_label(mark, &euro));
         assert!(found.contains(&"€1 K".to_owned()) && found.contains(&"€3 K".to_owned()), "{found:?}");
     }

@@ -88,7 +88,7 @@ pub fn months_plot_ui(
         .auto_bounds(Vec2b::FALSE)
         .default_x_bounds(1.0, right)
         .default_y_bounds(0.0, top)
-        .y_grid_spacer(|input| axis::money_marks(&currency, input))
+        .y_grid_spacer(|input| axis::money_marks(&currency, &input))
         .custom_x_axes(vec![x])
         .custom_y_axes(vec![y])
         .y_axis_min_width(46.0)

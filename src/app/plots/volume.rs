@@ -78,7 +78,7 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark
         .default_x_bounds(low, high)
         .default_y_bounds(bottom, top)
         .x_grid_spacer(axis::log_marks)
-        .y_grid_spacer(|input| axis::money_log_marks(&currency, input))
+        .y_grid_spacer(|input| axis::money_log_marks(&currency, &input))
         .custom_x_axes(vec![axes(false)])
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(46.0)
