@@ -440,7 +440,8 @@ fn results_are_shown_in_the_currency_of_the_scenario_on_every_page() {
 #[test]
 fn a_currency_is_chosen_asks_for_its_rate_and_is_taken_back() {
     let mut harness = window(1280.0, Places::default());
-    click(&mut harness, "Scenario");
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    click(&mut harness, "Scenario and settings");
     harness.get_by_role_and_label(Role::ComboBox, "Results are shown in").click();
     harness.run_steps(4);
     click(&mut harness, "EUR");
