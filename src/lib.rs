@@ -37,7 +37,8 @@
 //! what the draft names in the [`catalog`], and prepares what the trials need. One evaluation of one state of the world
 //! costs every plan: at the expected values for the instant answer, at draws for the forecast. Trial i draws each
 //! quantity by its place, `F⁻¹(u(seed, path, i))`, so all plans see the same world, no thread or block size changes a
-//! number, and a new quantity leaves the others alone.
+//! number, and a new quantity leaves the others alone. The formulas are written over [`stats::Num`]: for a number, and for
+//! eight side by side, which is how trials, volumes and moved quantities are costed.
 //!
 //! Long work runs on a [`job::Lane`]: the newest wish waits, the running one is asked to stop, and every wish ends
 //! exactly once. Results hold their origin ([`analysis::Header`]): same header, same bytes.

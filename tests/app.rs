@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use breakeven::app::{App, AppOptions, Places, Prefs, Setup, Where};
-use breakeven::scenario::ScenarioDraft;
+use breakeven::scenario::{Currency, ScenarioDraft};
 use breakeven::stats::Estimate;
 use breakeven::workload::Profile;
 use eframe::egui::accesskit::Role;
@@ -426,4 +426,47 @@ fn a_scenario_that_cannot_be_computed_says_what_stands_in_the_way() {
     assert!(is_shown(&harness, "stands in the way of an answer"));
     click(&mut harness, "Show");
     assert_eq!(harness.state().page().text(), "Workload");
+}
+
+#[test]
+fn results_are_shown_in_the_currency_of_the_scenario_on_every_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("euro.ron");
+    let mut draft = breakeven::io::presets::load("customer-support-chatbot").unwrap();
+    draft.settings.currency = Some(Currency {
+        code: "EUR".to_owned(),
+        symbol: String::new(),
+        per_usd: 0.9,
+        as_of: draft.start.clone(),
+    });
+    breakeven::io::scenario::save(&path, &draft).unwrap();
+    let mut harness =
+        settled(Harness::builder().with_size(vec2(1280.0, 800.0)).build_eframe(move |creation| {
+            let options = AppOptions { file: Some(path), preset: None };
+            App::new(&creation.egui_ctx, Setup { place: Where::Inline, ..Setup::new(options) })
+        }));
+    let verdict = harness.state().verdict().expect("an answer");
+    let words = format!("{} {}", verdict.headline, verdict.sentences.join(" "));
+    assert!(words.contains('€') && !words.contains('$'), "{words}");
+    assert!(harness.query_all_by_label_contains("Plans, EUR a month").next().is_some());
+    for key in [Key::Num1, Key::Num2, Key::Num3, Key::Num5] {
+        press(&mut harness, Modifiers::COMMAND, key);
+        assert!(harness.query_all_by_label_contains("€").next().is_some(), "{key:?}");
+    }
+    assert!(harness.query_all_by_label_contains("results in EUR").next().is_some());
+}
+
+#[test]
+fn a_currency_is_chosen_asks_for_its_rate_and_is_taken_back() {
+    let mut harness = window(1280.0, Places::default());
+    press(&mut harness, Modifiers::COMMAND, Key::Num4);
+    click(&mut harness, "Scenario and settings");
+    harness.get_by_role_and_label(Role::ComboBox, "Results are shown in").click();
+    harness.run_steps(4);
+    click(&mut harness, "EUR");
+    assert!(harness.query_all_by_label_contains("how many EUR a US dollar buys").next().is_some());
+    let words = harness.state().verdict().expect("the last good answer").headline.clone();
+    assert!(words.contains('$'), "{words}");
+    press(&mut harness, Modifiers::COMMAND, Key::Z);
+    assert!(harness.query_all_by_label("Units that a US dollar buys").next().is_none());
 }

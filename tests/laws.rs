@@ -370,6 +370,25 @@ fn a_rate_limit_below_the_busiest_hour_is_no_answer_and_one_above_it_is() {
     assert_eq!((errors(699.0), errors(701.0)), (1, 0));
 }
 
+#[test]
+fn a_rate_limit_that_growth_reaches_later_is_named_with_its_month() {
+    let finding = |months: u32, limit: f64| {
+        let mut draft = limited(limit);
+        draft.start = "2026-12-01".to_owned();
+        draft.horizon_months = months;
+        draft.workload.use_cases[0].growth = Growth::Linear(Fixed(0.1));
+        let outcome = evaluate(&checked(&draft));
+        let found = outcome.plans[0].findings.iter().find(|finding| finding.message.contains("a minute"));
+        found.map(|finding| finding.message.clone())
+    };
+    // 700 tokens a minute in December, 70 more in each month after: 1,000 are exceeded in the sixth, May.
+    assert_eq!(finding(5, 1_000.0), None);
+    let message = finding(12, 1_000.0).expect("a finding");
+    assert!(message.contains("from May 2027 on") && message.contains("1,470"), "{message}");
+    let message = finding(12, 600.0).expect("a finding");
+    assert!(message.contains("from the first month on"), "{message}");
+}
+
 /// A provider that is cheap up to a rate limit, and one that is dear without any.
 fn limited(tokens_per_min: f64) -> ScenarioDraft {
     let mut cheap = bare(Plan::single("cheap", "Cheap", priced("api", 1.0, 4.0)));

@@ -2,7 +2,7 @@
 //!
 //! The run rate of each plan (first month's prices, no one-time costs) is evaluated on a log-spaced grid of
 //! volumes; all use cases scale together. Where the sign of a difference changes between two grid points, the
-//! crossing is found by bisection. A replica more makes a bill jump, so there may be several crossings and the two
+//! crossing is found by cutting the stretch between them. A replica more makes a bill jump, so there may be several crossings and the two
 //! bills need not be equal at one: both are reported. Two changes between neighbouring grid points are not seen:
 //! the grid is fine enough (about 12 % a step) that they would matter little.
 //!
@@ -11,14 +11,16 @@
 
 use rayon::prelude::*;
 
-use crate::scenario::Scenario;
-use crate::stats::quantile_sorted;
+use crate::scenario::{Draw, Scenario};
+use crate::stats::{LANES, Lanes, Num as _, quantile_sorted};
 
 use super::evaluate::header;
 use super::evaluator::Evaluator;
+use super::rates::Rates;
 use super::results::{Band, BreakEven, Crossing, Curve};
 use super::spread::band;
 use super::standing::Standing;
+use super::wide;
 
 /// Grid points per factor of ten of volume.
 const POINTS_PER_DECADE: usize = 20;
@@ -30,14 +32,14 @@ const VOLUME_MAX: f64 = 1e11;
 /// The axis always reaches this factor beyond today's volume on both sides.
 const REACH: f64 = 100.0;
 
-/// Bisection steps: 12 % / 2³⁰ is far below a token a day.
-const BISECTIONS: u32 = 30;
-
 /// Draws in the first block of bands, so that a first picture is quick.
 const FIRST_BLOCK: u32 = 128;
 
 /// Draws that a block adds at most: a stop is honoured between blocks, and who edits meanwhile waits for it.
 const STEP_MAX: u32 = 512;
+
+/// Groups of eight draws between two chances to give way: a few milliseconds.
+const STRIDE: usize = 8;
 
 /// A relative gap between the two bills at a crossing above which it is a jump.
 const JUMP_GAP: f64 = 1e-4;
@@ -53,18 +55,12 @@ pub fn break_even(scenario: &Scenario) -> BreakEven {
     let today = evaluator.tokens_per_day();
     let volumes = grid(today);
     let plans = scenario.draft().plans.len();
-    let scales: Vec<f64> = volumes.iter().map(|volume| volume / today).collect();
-    let curves: Vec<Vec<f64>> = (0..plans)
-        .map(|plan| {
-            let mut usd = Vec::with_capacity(scales.len());
-            evaluator.run_rates(scenario.point(), plan, &scales, &mut usd);
-            usd
-        })
-        .collect();
+    let mut rates = Rates::new(scenario, today);
+    let curves: Vec<Vec<f64>> = (0..plans).map(|plan| rates.at(plan, &volumes)).collect();
     let standing = Standing::new(scenario, today);
-    let crossings = crossings(&mut evaluator, scenario, &standing, &volumes, today, &curves);
+    let crossings = crossings(&mut evaluator, &mut rates, &standing, &volumes, &curves);
     let limits = match (volumes.first(), volumes.last()) {
-        (Some(lowest), Some(highest)) => standing.limits(&mut evaluator, *lowest, *highest),
+        (Some(lowest), Some(highest)) => standing.limits(&mut evaluator, &mut rates, *lowest, *highest),
         _ => Vec::new(),
     };
     BreakEven {
@@ -88,44 +84,75 @@ pub fn break_even_bands(
     trials: u32,
     watch: &mut dyn FnMut(BreakEven) -> bool,
 ) -> BreakEven {
+    break_even_bands_beside(scenario, trials, &|| {}, watch)
+}
+
+/// [`break_even_bands`], which calls `give_way` every few dozen draws: there it can be made to wait for what is more
+/// urgent. Nothing that is drawn depends on it.
+pub fn break_even_bands_beside(
+    scenario: &Scenario,
+    trials: u32,
+    give_way: &dyn Fn(),
+    watch: &mut dyn FnMut(BreakEven) -> bool,
+) -> BreakEven {
     let mut answer = break_even(scenario);
     if !scenario.is_uncertain() || trials == 0 {
         return answer;
     }
-    let plans = scenario.draft().plans.len();
     let places: Vec<usize> = (0..answer.volumes.len()).step_by(BAND_STRIDE).collect();
-    let mut draws: Vec<Vec<f64>> = Vec::new();
-    let mut block = FIRST_BLOCK;
+    let volumes: Vec<f64> = places.iter().map(|place| answer.volumes[*place]).collect();
+    // US dollars of eight draws side by side, `plan * places + place`.
+    let mut drawn: Vec<Vec<Lanes>> = Vec::new();
+    let (mut draws, mut block) = (0, FIRST_BLOCK);
     loop {
-        let done = draws.len() as u32;
-        let next = block.min(trials).saturating_sub(done);
-        let fresh: Vec<Vec<f64>> = (done..done + next)
-            .into_par_iter()
-            .map_init(
-                || (Evaluator::new(scenario), scenario.draw()),
-                |(evaluator, draw), index| {
-                    draw.become_trial(scenario, u64::from(index));
-                    evaluator.prepare(&draw.state);
-                    let mine = evaluator.tokens_per_day();
-                    let today = if mine > 0.0 { mine } else { answer.today };
-                    let scales: Vec<f64> =
-                        places.iter().map(|place| answer.volumes[*place] / today).collect();
-                    let (mut costs, mut usd) = (Vec::with_capacity(plans * places.len()), Vec::new());
-                    for plan in 0..plans {
-                        evaluator.run_rates(&draw.state, plan, &scales, &mut usd);
-                        costs.extend_from_slice(&usd);
-                    }
-                    costs
-                },
-            )
-            .collect();
-        draws.extend(fresh);
-        fill_bands(&mut answer, &draws, &places);
-        answer.header.draws = draws.len() as u32;
-        if draws.len() as u32 >= trials || !watch(answer.clone()) {
+        let to = block.min(trials);
+        let groups = (to as usize).div_ceil(LANES);
+        while drawn.len() < groups {
+            give_way();
+            let fresh: Vec<Vec<Lanes>> = (drawn.len()..groups.min(drawn.len() + STRIDE))
+                .into_par_iter()
+                .map_init(
+                    || (Evaluator::new(scenario), scenario.draw()),
+                    |(evaluator, draw), group| {
+                        let mut costs = Vec::with_capacity(scenario.draft().plans.len() * places.len());
+                        let axis = (volumes.as_slice(), answer.today);
+                        cost_volumes(scenario, group * LANES, evaluator, draw, axis, &mut costs);
+                        costs
+                    },
+                )
+                .collect();
+            drawn.extend(fresh);
+        }
+        draws = draws.max(to);
+        fill_bands(&mut answer, &drawn, draws as usize, &places);
+        answer.header.draws = draws;
+        if draws >= trials || !watch(answer.clone()) {
             return answer;
         }
         block = block.saturating_mul(4).min(block.saturating_add(STEP_MAX));
+    }
+}
+
+/// Adds the run rates of every plan at volumes in tokens per day, in eight trials from `first` on.
+///
+/// - `today`: stands for the first month's volume where a trial has none.
+fn cost_volumes(
+    scenario: &Scenario,
+    first: usize,
+    evaluator: &mut Evaluator<'_, Lanes>,
+    draw: &mut Draw<Lanes>,
+    (volumes, today): (&[f64], f64),
+    costs: &mut Vec<Lanes>,
+) {
+    wide::become_trials(draw, scenario, first as u64);
+    wide::take_in(evaluator, &draw.state);
+    let mine = evaluator.tokens_per_day();
+    let mine = mine.pick_above(Lanes::of(0.0), mine, Lanes::of(today));
+    let scales: Vec<Lanes> = volumes.iter().map(|volume| Lanes::of(*volume) / mine).collect();
+    let mut usd = Vec::with_capacity(scales.len());
+    for plan in 0..draw.state.plans.len() {
+        evaluator.run_rates(&draw.state, plan, &scales, &mut usd);
+        costs.extend_from_slice(&usd);
     }
 }
 
@@ -138,10 +165,9 @@ fn grid(today: f64) -> Vec<f64> {
 
 fn crossings(
     evaluator: &mut Evaluator<'_>,
-    scenario: &Scenario,
+    rates: &mut Rates<'_>,
     standing: &Standing<'_>,
     volumes: &[f64],
-    today: f64,
     curves: &[Vec<f64>],
 ) -> Vec<Crossing> {
     let mut found = Vec::new();
@@ -159,7 +185,7 @@ fn crossings(
                 }
                 let pair = if before < 0.0 { (a, b) } else { (b, a) };
                 let stretch = (volumes[step - 1], volumes[step]);
-                found.push(crossing(evaluator, scenario, standing, pair, stretch, today));
+                found.push(crossing(evaluator, rates, standing, pair, stretch));
             }
         }
     }
@@ -167,25 +193,19 @@ fn crossings(
     found
 }
 
-/// The crossing of the pair (cheaper below, cheaper above) within a stretch of volumes, by bisection.
+/// The crossing of the pair (cheaper below, cheaper above) within a stretch of volumes.
 fn crossing(
     evaluator: &mut Evaluator<'_>,
-    scenario: &Scenario,
+    rates: &mut Rates<'_>,
     standing: &Standing<'_>,
     (below, above): (usize, usize),
     stretch: (f64, f64),
-    today: f64,
 ) -> Crossing {
-    let mut cost = |plan: usize, volume: f64| evaluator.run_rate(scenario.point(), plan, volume / today);
-    let (mut low, mut high) = (stretch.0.ln(), stretch.1.ln());
-    for _ in 0..BISECTIONS {
-        let middle = 0.5 * (low + high);
-        if cost(below, middle.exp()) < cost(above, middle.exp()) { low = middle } else { high = middle }
-    }
-    let volume = high.exp();
-    let (left, right) = (cost(below, volume), cost(above, volume));
-    let others: Vec<usize> = (0..scenario.draft().plans.len())
-        .filter(|plan| *plan != below && *plan != above && cost(*plan, volume) < right)
+    let volume = rates.flip(below, above, stretch);
+    let mut cost = |plan: usize| rates.at(plan, &[volume])[0];
+    let (left, right) = (cost(below), cost(above));
+    let others: Vec<usize> = (0..standing.plans())
+        .filter(|plan| *plan != below && *plan != above && cost(*plan) < right)
         .collect();
     let mut stands = |plan: usize| standing.at(evaluator, plan, volume);
     let decisive = stands(below) && stands(above) && !others.into_iter().any(stands);
@@ -202,13 +222,13 @@ fn crossing(
 
 /// Bands at the places that were drawn, in between linear; and for each crossing the spread of the volume at which
 /// its pair flips nearest to it.
-fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
-    let mut column = Vec::with_capacity(draws.len());
+fn fill_bands(answer: &mut BreakEven, drawn: &[Vec<Lanes>], draws: usize, places: &[usize]) {
+    let mut column = Vec::with_capacity(draws);
     for (plan, curve) in answer.plans.iter_mut().enumerate() {
         let mut bands = vec![Band::default(); answer.volumes.len()];
         for (slot, &place) in places.iter().enumerate() {
             column.clear();
-            column.extend(draws.iter().map(|costs| costs[plan * places.len() + slot]));
+            column.extend(drawn.iter().flat_map(|costs| costs[plan * places.len() + slot].0).take(draws));
             bands[place] = band(&column);
         }
         for place in 0..bands.len() {
@@ -223,22 +243,26 @@ fn fill_bands(answer: &mut BreakEven, draws: &[Vec<f64>], places: &[usize]) {
     for crossing in &mut answer.crossings {
         let (below, above) = (crossing.cheaper_below * places.len(), crossing.cheaper_above * places.len());
         let target = crossing.tokens_per_day.ln();
-        let mut flips: Vec<f64> = draws
-            .iter()
-            .filter_map(|costs| nearest_flip(costs, below, above, &log_volumes, target))
+        let mut flips: Vec<f64> = (0..draws)
+            .filter_map(|draw| {
+                let costs = &drawn[draw / LANES];
+                let gap = |slot: usize| (costs[below + slot] - costs[above + slot]).lane(draw % LANES);
+                nearest_flip(gap, &log_volumes, target)
+            })
             .collect();
         flips.sort_by(f64::total_cmp);
-        crossing.band = (flips.len() * 2 > draws.len() && flips.len() >= 20)
+        crossing.band = (flips.len() * 2 > draws && flips.len() >= 20)
             .then(|| (quantile_sorted(&flips, 0.05).exp(), quantile_sorted(&flips, 0.95).exp()));
     }
 }
 
 /// Log-volume at which one draw flips in the same direction, nearest to the crossing at the point values.
-fn nearest_flip(costs: &[f64], below: usize, above: usize, log_volumes: &[f64], target: f64) -> Option<f64> {
+///
+/// - `gap`: what the plan that is cheaper below costs more than the other, at each of the volumes.
+fn nearest_flip(gap: impl Fn(usize) -> f64, log_volumes: &[f64], target: f64) -> Option<f64> {
     (1..log_volumes.len())
         .filter_map(|slot| {
-            let before = costs[below + slot - 1] - costs[above + slot - 1];
-            let after = costs[below + slot] - costs[above + slot];
+            let (before, after) = (gap(slot - 1), gap(slot));
             (before < 0.0 && after >= 0.0).then(|| {
                 let share = before / (before - after);
                 log_volumes[slot - 1] + share * (log_volumes[slot] - log_volumes[slot - 1])

@@ -1,15 +1,15 @@
-//! One plan in many columns at once, only in total: the months of a horizon, or the volumes of an axis.
+//! One plan in many columns at once, only in total, for eight states of the world side by side: the months of a
+//! horizon, or the volumes of an axis.
 //!
 //! This is the inner loop of the forecast. What does not change from column to column is worked out once, the rest runs
 //! over all columns of a use case before the next. The sums are those of [`super::month`], which keeps the lines.
-
-use multiversion::multiversion;
 
 use crate::cache::HitRate;
 use crate::pricing::{Api, CapacityWeek, PlanUse, StorageTerms, capacity_usd, costs_bill, price_factor};
 use crate::routing::Serves;
 use crate::scenario::{ApiFacts, EndpointFacts};
 use crate::serving::{WeekShape, Weeks};
+use crate::stats::{Lanes, Num as _, turn_by_turn};
 use crate::unit::{HOURS_PER_MONTH, WEEKS_PER_MONTH};
 
 use super::evaluator::{PlanWorld, SECS_PER_MONTH, tokens_per_request};
@@ -24,7 +24,7 @@ pub(super) struct Columns<'a> {
     /// Whether month 0 pays what is paid once.
     pub one_time: bool,
     /// Requests of each column, `slot * columns + column`.
-    pub requests: &'a [f64],
+    pub requests: &'a [Lanes],
     /// The weeks of the use cases.
     pub week_shape: &'a WeekShape,
     /// Which profile of `week_shape` each use case has.
@@ -35,28 +35,27 @@ pub(super) struct Columns<'a> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pad {
     /// Requests that no response cache answers, `slot * columns + column`.
-    misses: Vec<f64>,
+    misses: Vec<Lanes>,
     /// Requests that call an endpoint, `(slot * endpoints + endpoint) * columns + column`.
-    flows: Vec<f64>,
+    flows: Vec<Lanes>,
     /// Replica-hours a week, `profile * columns + column`.
-    work: Vec<f64>,
+    work: Vec<Lanes>,
     /// Price change of each column.
-    factors: Vec<f64>,
-    /// Cached tokens per request of each column.
-    reads: Vec<f64>,
+    factors: Vec<Lanes>,
     /// One column of requests.
-    column: Vec<f64>,
+    column: Vec<Lanes>,
     weeks: Weeks,
 }
 
-impl Situation<'_> {
+impl Situation<'_, Lanes> {
     /// Adds the US dollars of each column to `usd`.
+    #[inline(always)]
     pub(super) fn add_totals(
         &self,
         columns: &Columns<'_>,
-        world: &mut PlanWorld,
+        world: &mut PlanWorld<Lanes>,
         pad: &mut Pad,
-        usd: &mut [f64],
+        usd: &mut [Lanes],
     ) {
         self.beside_endpoints(columns, pad, usd);
         self.spread(columns, world, pad);
@@ -79,7 +78,8 @@ impl Situation<'_> {
     }
 
     /// Response caches, routing, tools, embeddings, people and network; leaves the misses.
-    fn beside_endpoints(&self, columns: &Columns<'_>, pad: &mut Pad, usd: &mut [f64]) {
+    #[inline(always)]
+    fn beside_endpoints(&self, columns: &Columns<'_>, pad: &mut Pad, usd: &mut [Lanes]) {
         let count = usd.len();
         let costs = &self.plan.costs;
         let (per_request, per_token) = (costs.gateway_usd_per_request, costs.usd_per_token());
@@ -102,9 +102,15 @@ impl Situation<'_> {
                 mine += embedding.query_tokens * price;
                 fixed += embedding.ingested_tokens_per_month * price + embedding.vector_store_usd_per_month;
             }
-            add_lines(requests, misses, (mine, per_miss), usd);
+            for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(&*misses) {
+                turn_by_turn();
+                *usd += mine * *requests + per_miss * *misses;
+            }
         }
-        usd.iter_mut().for_each(|usd| *usd += fixed);
+        for usd in usd.iter_mut() {
+            turn_by_turn();
+            *usd += fixed;
+        }
         if columns.one_time {
             let first = usd.iter_mut().zip(columns.months).filter(|(_, month)| **month == 0);
             first.for_each(|(usd, _)| *usd += self.plan.costs.one_time_usd);
@@ -112,83 +118,97 @@ impl Situation<'_> {
     }
 
     /// Takes what the response caches answer off `misses`, which starts as the requests.
-    fn response_caches(&self, slot: usize, requests: &[f64], misses: &mut [f64], usd: &mut [f64]) {
+    #[inline(always)]
+    fn response_caches(&self, slot: usize, requests: &[Lanes], misses: &mut [Lanes], usd: &mut [Lanes]) {
         let caches = [&self.plan.caches.exact, &self.plan.caches.semantic].into_iter().flatten();
-        let derived = caches.map(|cache| &cache.hit).any(|hit| matches!(hit, HitRate::Derived(_)));
-        let answer = |requests: f64| {
-            let hits = self.hits(slot, requests);
-            (1.0 - hits.total(), self.lookup_usd(&hits))
-        };
-        let (missed, lookups) = answer(0.0);
-        let columns = misses.iter_mut().zip(requests).zip(usd);
-        if derived {
-            for ((misses, requests), usd) in columns {
-                let (missed, lookups) = answer(*requests);
-                *misses = requests * missed;
-                *usd += requests * lookups;
+        let derived = caches.clone().any(|cache| matches!(cache.hit, HitRate::Derived(_)));
+        if caches.count() == 0 {
+            return;
+        }
+        let (mut missed, mut lookups) = self.missed_and_lookups(slot, Lanes::of(0.0));
+        for ((misses, requests), usd) in misses.iter_mut().zip(requests).zip(usd) {
+            turn_by_turn();
+            if derived {
+                (missed, lookups) = self.missed_and_lookups(slot, *requests);
             }
-        } else if (missed, lookups) != (1.0, 0.0) {
-            for ((misses, requests), usd) in columns {
-                *misses = requests * missed;
-                *usd += requests * lookups;
-            }
+            *misses = *requests * missed;
+            *usd += *requests * lookups;
         }
     }
 
+    /// Share of the requests that no response cache answers, and US dollars per request for asking them.
+    #[inline(always)]
+    fn missed_and_lookups(&self, slot: usize, requests: Lanes) -> (Lanes, Lanes) {
+        let hits = self.hits(slot, requests);
+        (hits.total().rest(), self.lookup_usd(&hits))
+    }
+
     /// Sends the misses to the endpoints.
-    fn spread(&self, columns: &Columns<'_>, world: &PlanWorld, pad: &mut Pad) {
+    #[inline(always)]
+    fn spread(&self, columns: &Columns<'_>, world: &PlanWorld<Lanes>, pad: &mut Pad) {
         let count = columns.months.len();
         pad.flows.clear();
-        pad.flows.resize(world.cells.len() * count, 0.0);
+        pad.flows.resize(world.cells.len() * count, Lanes::default());
         let endpoints = self.plan.endpoints.len().max(1);
         for ((cell, flows), at) in world.cells.iter().zip(pad.flows.chunks_exact_mut(count.max(1))).zip(0..) {
             let slot: usize = at / endpoints;
-            if cell.reach > 0.0 {
+            if cell.reach.any_above(0.0) {
                 let misses = &pad.misses[slot * count..(slot + 1) * count];
-                times(misses, cell.reach, flows);
+                for (flow, misses) in flows.iter_mut().zip(misses) {
+                    turn_by_turn();
+                    *flow = *misses * cell.reach;
+                }
             }
         }
     }
 
     /// The fleet of a deployment; what it cannot serve goes to its fallback or nowhere.
+    #[inline(always)]
     fn own_totals(
         &self,
         columns: &Columns<'_>,
         endpoint: usize,
-        world: &PlanWorld,
+        world: &PlanWorld<Lanes>,
         pad: &mut Pad,
-        usd: &mut [f64],
+        usd: &mut [Lanes],
     ) {
         let Serves::SelfHosted(own) = &self.plan.endpoints[endpoint].serves else { return };
         let (count, endpoints) = (usd.len(), self.plan.endpoints.len());
-        let fits = matches!(world.memory[endpoint], Some(Ok(_)));
+        let (zero, one) = (Lanes::of(0.0), Lanes::of(1.0));
+        // 1 where the model fits, 0 where it does not and nothing is served.
+        let fits = match &world.memory[endpoint] {
+            Some(Ok(memory)) => memory.kv_budget_bytes.pick_above(zero, one, zero),
+            _ => zero,
+        };
         let Pad { flows, work, weeks, .. } = pad;
         work.clear();
-        work.resize(columns.week_shape.profiles() * count, 0.0);
+        work.resize(columns.week_shape.profiles() * count, Lanes::default());
         for (slot, profile) in columns.profiles.iter().enumerate() {
             let cell = slot * endpoints + endpoint;
             let hours = self.replica_hours_per_request(slot, &world.cells[cell]) / WEEKS_PER_MONTH;
             let flow = &flows[cell * count..(cell + 1) * count];
             let work = &mut work[profile * count..(profile + 1) * count];
-            add_times(flow, hours, work);
+            for (work, flow) in work.iter_mut().zip(flow) {
+                turn_by_turn();
+                *work += *flow * hours;
+            }
         }
         columns.week_shape.tally(work, count, &own.deployment.fleet, self.fill_share(endpoint), weeks);
-        if fits {
-            let storage = StorageTerms {
-                gb_per_replica: own.storage_gb,
-                usd_per_gb_month: own.storage_usd_per_gb_month,
+        let storage =
+            StorageTerms { gb_per_replica: own.storage_gb, usd_per_gb_month: own.storage_usd_per_gb_month };
+        let gpus = own.deployment.gpus_per_replica;
+        for (at, usd) in usd.iter_mut().enumerate() {
+            let week = CapacityWeek {
+                replica_hours: weeks.replica_hours[at],
+                busy_replica_hours: weeks.busy_replica_hours[at],
+                peak_replicas: weeks.peak_replicas[at],
             };
-            let gpus = own.deployment.gpus_per_replica;
-            for (at, usd) in usd.iter_mut().enumerate() {
-                let week = CapacityWeek {
-                    replica_hours: weeks.replica_hours[at],
-                    busy_replica_hours: weeks.busy_replica_hours[at],
-                    peak_replicas: weeks.peak_replicas[at],
-                };
-                *usd += capacity_usd(&own.terms, gpus, &week, &storage, HOURS_PER_MONTH);
-            }
-        } else {
-            weeks.served_share.fill(0.0);
+            turn_by_turn();
+            *usd += fits * capacity_usd(&own.terms, gpus, &week, &storage, HOURS_PER_MONTH);
+        }
+        for share in &mut weeks.served_share {
+            turn_by_turn();
+            *share *= fits;
         }
         for slot in 0..self.use_cases.len() {
             let from = (slot * endpoints + endpoint) * count;
@@ -196,28 +216,31 @@ impl Situation<'_> {
                 Some(to) => shed(flows, from, (slot * endpoints + to) * count, &weeks.served_share),
                 None => {
                     let kept = flows[from..].iter_mut().zip(&weeks.served_share);
-                    kept.for_each(|(flow, served)| *flow *= served);
+                    for (flow, served) in kept {
+                        turn_by_turn();
+                        *flow *= *served;
+                    }
                 }
             }
         }
     }
 
     /// A provider's bill where no contract looks at its lines.
+    #[inline(always)]
     fn api_totals(
         &self,
         columns: &Columns<'_>,
         endpoint: usize,
-        (api, facts): (&Api<f64>, &ApiFacts),
-        world: &mut PlanWorld,
+        (api, facts): (&Api<Lanes>, &ApiFacts),
+        world: &mut PlanWorld<Lanes>,
         pad: &mut Pad,
-        usd: &mut [f64],
+        usd: &mut [Lanes],
     ) {
         let (count, endpoints) = (usd.len(), self.plan.endpoints.len());
         fill_factors(api.price_change_per_year, columns.months, &mut pad.factors);
-        pad.reads.resize(count, 0.0);
         for slot in 0..self.use_cases.len() {
             let cell = slot * endpoints + endpoint;
-            if world.cells[cell].reach <= 0.0 && !self.takes_overflow(slot, endpoint) {
+            if !world.cells[cell].reach.any_above(0.0) && !self.takes_overflow(slot, endpoint) {
                 continue;
             }
             let flows = &pad.flows[cell * count..(cell + 1) * count];
@@ -233,16 +256,18 @@ impl Situation<'_> {
                     _ => self.unit_line(slot, endpoint, (api, facts), row),
                 };
                 world.cells[cell].unit_line = Some(line);
-                let reads = &mut pad.reads[from..to];
-                line.reads.read_each(&flows[from..to], 1.0 / SECS_PER_MONTH, reads);
-                let price = (line.base, line.per_read_token, line.fees);
-                add_requests(&flows[from..to], &pad.factors[from..to], reads, price, &mut usd[from..to]);
+                let factors = &pad.factors[from..to];
+                for ((usd, flow), factor) in usd[from..to].iter_mut().zip(&flows[from..to]).zip(factors) {
+                    turn_by_turn();
+                    let read = line.reads.read(*flow * (1.0 / SECS_PER_MONTH));
+                    *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
+                }
                 let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);
                 if let Some(rate) = stored.filter(|_| self.caches_prompts(endpoint)) {
                     let storage = self.cache_storage_usd(slot, endpoint, rate, HOURS_PER_MONTH);
-                    let used =
-                        usd[from..to].iter_mut().zip(&flows[from..to]).filter(|(_, flow)| **flow > 0.0);
-                    used.for_each(|(usd, _)| *usd += storage);
+                    for (usd, flow) in usd[from..to].iter_mut().zip(&flows[from..to]) {
+                        *usd += flow.pick_above(Lanes::of(0.0), storage, Lanes::of(0.0));
+                    }
                 }
                 from = to;
             }
@@ -255,13 +280,14 @@ impl Situation<'_> {
     }
 
     /// A provider's bill that a contract looks at: column by column, with its lines.
+    #[inline(never)]
     fn contract_totals(
         &self,
         columns: &Columns<'_>,
         endpoint: usize,
-        world: &mut PlanWorld,
+        world: &mut PlanWorld<Lanes>,
         pad: &mut Pad,
-        usd: &mut [f64],
+        usd: &mut [Lanes],
     ) {
         let count = usd.len();
         for (at, usd) in usd.iter_mut().enumerate() {
@@ -270,7 +296,7 @@ impl Situation<'_> {
             }
             pad.column.clear();
             pad.column.extend(columns.requests.iter().skip(at).step_by(count));
-            let mut total = Total::default();
+            let mut total = Total(Lanes::default());
             let month = Month { situation: *self, requests: &pad.column, month: columns.months[at] };
             month.api(endpoint, world, &mut total);
             *usd += total.0;
@@ -278,61 +304,36 @@ impl Situation<'_> {
     }
 }
 
-/// Adds what requests and misses cost, each at its price.
-#[multiversion(targets = "simd")]
-fn add_lines(requests: &[f64], misses: &[f64], (per_request, per_miss): (f64, f64), usd: &mut [f64]) {
-    for ((usd, requests), misses) in usd.iter_mut().zip(requests).zip(misses) {
-        *usd += per_request * requests + per_miss * misses;
-    }
-}
-
-/// `out[i] = x[i] * factor`.
-#[multiversion(targets = "simd")]
-fn times(x: &[f64], factor: f64, out: &mut [f64]) {
-    out.iter_mut().zip(x).for_each(|(out, x)| *out = x * factor);
-}
-
-/// `sum[i] += x[i] * factor`.
-#[multiversion(targets = "simd")]
-fn add_times(x: &[f64], factor: f64, sum: &mut [f64]) {
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x * factor);
-}
-
 /// Moves what is not served from the flows at `from` to those at `to`.
-fn shed(flows: &mut [f64], from: usize, to: usize, served_share: &[f64]) {
+#[inline(always)]
+fn shed(flows: &mut [Lanes], from: usize, to: usize, served_share: &[Lanes]) {
     for (at, served) in served_share.iter().enumerate() {
-        let gone = flows[from + at] * (1.0 - served);
+        turn_by_turn();
+        let gone = flows[from + at] * served.rest();
         flows[from + at] -= gone;
         flows[to + at] += gone;
     }
 }
 
-/// Adds what requests cost whose tokens are `base + per_read * reads` at a price factor, plus fees.
-#[multiversion(targets = "simd")]
-fn add_requests(
-    requests: &[f64],
-    factors: &[f64],
-    reads: &[f64],
-    (base, per_read, fees): (f64, f64, f64),
-    usd: &mut [f64],
-) {
-    for (((usd, requests), factor), read) in usd.iter_mut().zip(requests).zip(factors).zip(reads) {
-        *usd += requests * (factor * (base + per_read * read) + fees);
-    }
-}
-
 /// The price change of each column; months in a row are a product, which is cheaper than a power each.
-fn fill_factors(change_per_year: f64, months: &[usize], factors: &mut Vec<f64>) {
+#[inline(always)]
+fn fill_factors(change_per_year: Lanes, months: &[usize], factors: &mut Vec<Lanes>) {
     factors.clear();
-    let step = price_factor(change_per_year, 1.0);
-    let mut last: Option<(usize, f64)> = None;
-    factors.extend(months.iter().map(|month| {
+    let step = power(change_per_year, 1.0);
+    let mut last: Option<(usize, Lanes)> = None;
+    for month in months {
+        turn_by_turn();
         let factor = match last {
             Some((before, factor)) if before == *month => factor,
             Some((before, factor)) if before + 1 == *month => factor * step,
-            _ => price_factor(change_per_year, *month as f64),
+            _ => power(change_per_year, *month as f64),
         };
         last = Some((*month, factor));
-        factor
-    }));
+        factors.push(factor);
+    }
+}
+
+#[inline(never)]
+fn power(change_per_year: Lanes, months: f64) -> Lanes {
+    change_per_year.map(|change| price_factor(change, months))
 }

@@ -6,7 +6,7 @@ use crate::scenario::{EndpointFacts, Scenario};
 use crate::unit::WEEKS_PER_MONTH;
 
 use super::evaluator::{Evaluator, PlanWorld, tokens_per_request};
-use super::findings;
+use super::findings::{self, Kept};
 use super::latency::{self, UseCaseLatency};
 use super::month::{Ledger, MonthFlow};
 use super::results::{
@@ -110,12 +110,12 @@ fn plan_outcome(scenario: &Scenario, evaluator: &mut Evaluator<'_>, plan: usize)
     let state = scenario.point();
     let mut months = Vec::with_capacity(scenario.facts().months.len());
     let mut not_priced = false;
-    let mut served = 1.0_f64;
+    let mut kept = Kept::default();
     for month in 0..scenario.facts().months.len() {
         let mut lines = Lines(Bill::default());
         let flow = evaluator.month(state, plan, month, 1.0, month == 0, &mut lines);
         not_priced |= flow.not_priced;
-        served = served.min(flow.served_share);
+        kept.add(scenario, plan, evaluator, (month, flow.served_share));
         months.push(MonthOutcome {
             bill: lines.0,
             requests: evaluator.requests().iter().sum(),
@@ -150,7 +150,7 @@ fn plan_outcome(scenario: &Scenario, evaluator: &mut Evaluator<'_>, plan: usize)
         not_priced: if not_priced { not_priced_names(scenario, plan) } else { Vec::new() },
         findings: Vec::new(),
     };
-    outcome.findings = findings::of_plan(scenario, plan, &outcome, evaluator, &latencies, served);
+    outcome.findings = findings::of_plan(scenario, plan, &outcome, evaluator, &latencies, &kept);
     outcome
 }
 

@@ -28,15 +28,66 @@ pub(super) fn contenders(plans: &[PlanOutcome]) -> Vec<usize> {
     if answers.is_empty() { (0..plans.len()).collect() } else { answers }
 }
 
-/// What rules a plan out at the volume of the month that was costed last: each an error.
-///
-/// - `served_share`: the smallest share of a month's requests that is answered, 0..=1.
+/// What the months of a plan have to do with its rules, gathered month by month.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// The smallest share of a month's requests that is answered, 0..=1.
+    served_share: f64,
+    exceeded: Vec<Exceeded>,
+}
+
+/// A provider's limit that is exceeded.
+#[derive(Debug, Clone)]
+struct Exceeded {
+    /// Position of the endpoint.
+    place: usize,
+    /// The first month in which it is.
+    month: usize,
+    /// Tokens per minute in the busiest hour of all months.
+    peak: f64,
+    limit: f64,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { served_share: 1.0, exceeded: Vec::new() }
+    }
+}
+
+impl Kept {
+    /// Takes in the month that was costed last, of which a share was served.
+    pub(super) fn add(
+        &mut self,
+        scenario: &Scenario,
+        position: usize,
+        evaluator: &Evaluator<'_>,
+        (month, served_share): (usize, f64),
+    ) {
+        self.served_share = self.served_share.min(served_share);
+        for (place, endpoint) in scenario.point().plans[position].endpoints.iter().enumerate() {
+            let Serves::Api(api) = &endpoint.serves else { continue };
+            let Some(limit) = api.limit_tokens_per_min else { continue };
+            let peak = tokens_per_min(scenario, position, place, evaluator);
+            if peak > limit {
+                match self.exceeded.iter_mut().find(|known| known.place == place) {
+                    Some(known) => {
+                        (known.month, known.peak) = (known.month.min(month), known.peak.max(peak));
+                    }
+                    None => self.exceeded.push(Exceeded { place, month, peak, limit }),
+                }
+            }
+        }
+    }
+}
+
+/// What rules a plan out, over all months that were taken in: each an error.
 pub(super) fn broken(
     scenario: &Scenario,
     position: usize,
     evaluator: &Evaluator<'_>,
-    served_share: f64,
+    kept: &Kept,
 ) -> Vec<Finding> {
+    let served_share = kept.served_share;
     let world = &evaluator.plans[position];
     let mut found = Vec::new();
     let path = format!("plans.{}", scenario.draft().plans[position].id);
@@ -54,7 +105,7 @@ pub(super) fn broken(
         });
     }
     constraints(scenario, position, &path, world, &mut found);
-    rate_limits(scenario, position, &path, evaluator, &mut found);
+    rate_limits(scenario, position, &path, kept, &mut found);
     found
 }
 
@@ -65,10 +116,10 @@ pub(super) fn of_plan(
     outcome: &PlanOutcome,
     evaluator: &Evaluator<'_>,
     latencies: &[UseCaseLatency],
-    served_share: f64,
+    kept: &Kept,
 ) -> Vec<Finding> {
     let path = format!("plans.{}", outcome.id);
-    let mut found = broken(scenario, position, evaluator, served_share);
+    let mut found = broken(scenario, position, evaluator, kept);
     if !outcome.not_priced.is_empty() {
         found.push(Finding {
             severity: Severity::Warning,
@@ -203,40 +254,39 @@ fn latency_targets(scenario: &Scenario, path: &str, latencies: &[UseCaseLatency]
     }
 }
 
-/// Tokens per minute in the busiest hour against the limit that the provider sets.
-fn rate_limits(
-    scenario: &Scenario,
-    position: usize,
-    path: &str,
-    evaluator: &Evaluator<'_>,
-    found: &mut Vec<Finding>,
-) {
-    let plan = &scenario.point().plans[position];
-    let count = plan.endpoints.len();
-    for (place, endpoint) in plan.endpoints.iter().enumerate() {
-        let Serves::Api(api) = &endpoint.serves else { continue };
-        let Some(limit) = api.limit_tokens_per_min else { continue };
-        let mut hours = [0.0; HOURS_PER_WEEK];
-        for (slot, facts) in scenario.facts().use_cases.iter().enumerate() {
-            let requests = evaluator.plans[position].flows[slot * count + place];
-            let tokens =
-                requests * tokens_per_request(&evaluator.use_cases[slot].demand) * endpoint.token_factor;
-            let per_week = tokens / WEEKS_PER_MONTH;
-            hours.iter_mut().zip(&facts.weights).for_each(|(hour, weight)| *hour += per_week * weight);
-        }
-        let peak = hours.iter().copied().fold(0.0, f64::max) / 60.0;
-        if peak > limit {
-            found.push(Finding {
-                severity: Severity::Error,
-                path: format!("{path}.endpoints.{}.serves.limit_tokens_per_min", endpoint.id),
-                message: format!(
-                    "{} would take {} tokens a minute in the busiest hour, its limit is {}",
-                    endpoint.name,
-                    format::count(peak),
-                    format::count(limit)
-                ),
-                remedy: "ask for a higher limit, spread the load, or route a part elsewhere".to_owned(),
-            });
-        }
+/// Tokens per minute that an endpoint takes in the busiest hour of the month that was costed last.
+fn tokens_per_min(scenario: &Scenario, position: usize, place: usize, evaluator: &Evaluator<'_>) -> f64 {
+    let endpoints = &scenario.point().plans[position].endpoints;
+    let mut hours = [0.0; HOURS_PER_WEEK];
+    for (slot, facts) in scenario.facts().use_cases.iter().enumerate() {
+        let requests = evaluator.plans[position].flows[slot * endpoints.len() + place];
+        let tokens =
+            requests * tokens_per_request(&evaluator.use_cases[slot].demand) * endpoints[place].token_factor;
+        let per_week = tokens / WEEKS_PER_MONTH;
+        hours.iter_mut().zip(&facts.weights).for_each(|(hour, weight)| *hour += per_week * weight);
+    }
+    hours.iter().copied().fold(0.0, f64::max) / 60.0
+}
+
+/// The limits of providers that are exceeded, and from which month on.
+fn rate_limits(scenario: &Scenario, position: usize, path: &str, kept: &Kept, found: &mut Vec<Finding>) {
+    let endpoints = &scenario.point().plans[position].endpoints;
+    for Exceeded { place, month, peak, limit } in &kept.exceeded {
+        let endpoint = &endpoints[*place];
+        let from = match month {
+            0 => "from the first month on".to_owned(),
+            later => format!("from {} on", scenario.facts().months[*later].strftime("%B %Y")),
+        };
+        found.push(Finding {
+            severity: Severity::Error,
+            path: format!("{path}.endpoints.{}.serves.limit_tokens_per_min", endpoint.id),
+            message: format!(
+                "{} would take {} tokens a minute in the busiest hour, its limit is {}: exceeded {from}",
+                endpoint.name,
+                format::count(*peak),
+                format::count(*limit)
+            ),
+            remedy: "ask for a higher limit, spread the load, or route a part elsewhere".to_owned(),
+        });
     }
 }

@@ -13,6 +13,7 @@ mod latency;
 mod montecarlo;
 mod month;
 pub mod perf;
+mod rates;
 pub mod results;
 mod sensitivity;
 pub mod serving_curve;
@@ -22,8 +23,9 @@ mod spread;
 mod standing;
 pub mod this_machine;
 pub mod traffic;
+mod wide;
 
-pub use breakeven::{break_even, break_even_bands};
+pub use breakeven::{break_even, break_even_bands, break_even_bands_beside};
 pub use evaluate::evaluate;
 pub use montecarlo::{forecast, forecast_until};
 pub use sensitivity::sensitivity;

@@ -5,93 +5,121 @@
 
 use rayon::prelude::*;
 
-use crate::scenario::Scenario;
-use crate::stats::{rank_correlation, ranks};
+use crate::scenario::{Draw, Scenario};
+use crate::stats::{LANES, Lanes, rank_correlation, ranks};
 
 use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
 use super::findings;
 use super::results::{Forecast, PlanForecast, Probability};
 use super::spread::{band, probability, spread};
+use super::wide;
 
 /// Draws in the first block: a first band within a frame or two.
 const FIRST_BLOCK: u32 = 256;
 
-/// Draws between two looks at whether to stop: 10 ms of one core or so.
-const LOOK: usize = 512;
+/// Draws between two looks at whether to stop: a few milliseconds of one core.
+const LOOK: usize = 256;
 
 /// Rank correlations are computed from at most so many draws: their error is then about 0.016.
 const RANK_DRAWS: usize = 4096;
 
+/// Draws for which room is made at once: enough for almost every forecast.
+const ROOM_MAX: u32 = 10_000;
+
 /// Bins of the histogram of the mean month.
 const BINS: usize = 48;
 
-/// What was drawn so far, one row per trial.
+/// What was drawn so far, eight trials side by side.
 struct Drawn {
     trials: usize,
     months: usize,
     plans: usize,
     variables: usize,
-    /// US dollars, `(trial * plans + plan) * months + month`.
-    costs: Vec<f64>,
-    /// Draws of the uncertain quantities, `trial * variables + variable`.
-    values: Vec<f64>,
+    /// US dollars, `(group * plans + plan) * months + month`, with eight trials in a group.
+    costs: Vec<Lanes>,
+    /// Draws of the uncertain quantities, `group * variables + variable`.
+    values: Vec<Lanes>,
 }
 
 impl Drawn {
-    fn new(scenario: &Scenario) -> Self {
+    /// Nothing yet, with room for so many trials.
+    fn new(scenario: &Scenario, trials: u32) -> Self {
+        let groups = (trials.min(ROOM_MAX) as usize).div_ceil(LANES);
         Self {
             trials: 0,
             months: scenario.facts().months.len(),
             plans: scenario.draft().plans.len(),
             variables: scenario.variables().len(),
-            costs: Vec::new(),
-            values: Vec::new(),
+            costs: Vec::with_capacity(groups * scenario.draft().plans.len() * scenario.facts().months.len()),
+            values: Vec::with_capacity(groups * scenario.variables().len()),
         }
     }
 
-    /// Draws on until there are so many trials.
+    /// Draws on until there are so many trials. The trials so far fill their groups.
     fn extend(&mut self, scenario: &Scenario, to: usize) {
-        let (from, row) = (self.trials, self.plans * self.months);
-        self.costs.resize(to * row, 0.0);
+        let (from, groups, row) = (self.trials / LANES, to.div_ceil(LANES), self.plans * self.months);
+        self.costs.resize(groups * row, Lanes::default());
         // A row of no variables would be no row at all.
         let variables = self.variables.max(1);
-        self.values.resize(to * variables, 0.0);
+        self.values.resize(groups * variables, Lanes::default());
         let costs = self.costs[from * row..].par_chunks_exact_mut(row);
         let values = self.values[from * variables..].par_chunks_exact_mut(variables);
-        costs.zip(values).enumerate().with_min_len(16).for_each_init(
+        costs.zip(values).enumerate().with_min_len(2).for_each_init(
             || (Evaluator::new(scenario), scenario.draw()),
             |(evaluator, draw), (offset, (costs, values))| {
-                draw.become_trial(scenario, (from + offset) as u64);
-                evaluator.prepare(&draw.state);
-                evaluator.all_months(&draw.state, Some(&draw.noise), costs);
+                cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
                 values[..draw.values.len()].copy_from_slice(&draw.values);
             },
         );
         self.trials = to;
     }
 
-    /// Mean month of a plan, by trial.
-    fn mean_months(&self, plan: usize) -> Vec<f64> {
-        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
-        rows.map(|months| months.iter().sum::<f64>() / self.months as f64).collect()
+    /// The costs of a plan in a month, trial by trial.
+    fn column(&self, plan: usize, month: usize) -> Vec<f64> {
+        let (row, place) = (self.plans * self.months, plan * self.months + month);
+        let mut column = Vec::with_capacity(self.trials + LANES);
+        for group in self.costs.chunks_exact(row) {
+            column.extend_from_slice(&group[place].0);
+        }
+        column.truncate(self.trials);
+        column
     }
 
-    /// Costs of a plan, `month * trials + trial`.
-    fn by_month(&self, plan: usize) -> Vec<f64> {
-        let mut columns = vec![0.0; self.months * self.trials];
-        let rows = self.costs.chunks_exact(self.months).skip(plan).step_by(self.plans);
-        for (trial, row) in rows.enumerate() {
-            let places = columns.iter_mut().skip(trial).step_by(self.trials);
-            places.zip(row).for_each(|(place, usd)| *place = *usd);
+    /// Mean month of a plan, by trial.
+    fn mean_months(&self, plan: usize) -> Vec<f64> {
+        let mut means = Vec::with_capacity(self.trials + LANES);
+        for group in self.costs.chunks_exact(self.plans * self.months) {
+            let months = &group[plan * self.months..][..self.months];
+            let sum = months.iter().fold(Lanes::default(), |sum, usd| sum + *usd);
+            means.extend_from_slice(&(sum / self.months as f64).0);
         }
-        columns
+        means.truncate(self.trials);
+        means
     }
 
     /// Draws of a variable in the first trials.
     fn variable(&self, variable: usize, trials: usize) -> Vec<f64> {
-        self.values.iter().skip(variable).step_by(self.variables).take(trials).copied().collect()
+        let mut values = Vec::with_capacity(trials + LANES);
+        for group in self.values.chunks_exact(self.variables).take(trials.div_ceil(LANES)) {
+            values.extend_from_slice(&group[variable].0);
+        }
+        values.truncate(trials);
+        values
     }
+}
+
+/// The costs of every plan and month in eight trials from `first` on, `plan * months + month`.
+fn cost_trials(
+    scenario: &Scenario,
+    first: usize,
+    evaluator: &mut Evaluator<'_, Lanes>,
+    draw: &mut Draw<Lanes>,
+    costs: &mut [Lanes],
+) {
+    wide::become_trials(draw, scenario, first as u64);
+    wide::take_in(evaluator, &draw.state);
+    evaluator.all_months(&draw.state, Some(&draw.noise), costs);
 }
 
 /// Draws `trials` states of the world and costs every plan in each.
@@ -111,14 +139,15 @@ pub fn forecast_until(
     watch: &mut dyn FnMut(Forecast) -> bool,
 ) -> Forecast {
     let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
-    let mut drawn = Drawn::new(scenario);
+    let mut drawn = Drawn::new(scenario, trials);
+    let mut summary = Summary::new(scenario);
     let mut block = FIRST_BLOCK;
     loop {
         let to = block.min(trials) as usize;
         while drawn.trials < to && !(drawn.trials >= FIRST_BLOCK as usize && stop()) {
             drawn.extend(scenario, (drawn.trials + LOOK).min(to));
         }
-        let answer = summarise(scenario, &drawn);
+        let answer = summary.of(&drawn);
         if drawn.trials < to || to >= trials as usize || !watch(answer.clone()) {
             return answer;
         }
@@ -126,10 +155,47 @@ pub fn forecast_until(
     }
 }
 
-fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
+/// What every summary of one forecast needs, worked out once.
+struct Summary<'a> {
+    scenario: &'a Scenario,
+    /// The plans among which the cheapest is looked for.
+    standing: Vec<usize>,
+    /// Ranks of each uncertain quantity's first draws.
+    ranks: Vec<Vec<f64>>,
+}
+
+impl<'a> Summary<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let standing = findings::contenders(&evaluate(scenario).plans);
+        Self { scenario, standing, ranks: Vec::new() }
+    }
+
+    /// Ranks the first draws of each uncertain quantity, unless they are ranked.
+    fn rank(&mut self, drawn: &Drawn) -> usize {
+        let ranked = drawn.trials.min(RANK_DRAWS);
+        if self.ranks.first().is_none_or(|ranks| ranks.len() != ranked) {
+            self.ranks = (0..drawn.variables)
+                .into_par_iter()
+                .map(|variable| ranks(&drawn.variable(variable, ranked)))
+                .collect();
+        }
+        ranked
+    }
+
+    fn of(&mut self, drawn: &Drawn) -> Forecast {
+        let ranked = self.rank(drawn);
+        summarise(self.scenario, drawn, &self.standing, (&self.ranks, ranked))
+    }
+}
+
+fn summarise(
+    scenario: &Scenario,
+    drawn: &Drawn,
+    standing: &[usize],
+    (variables, ranked): (&[Vec<f64>], usize),
+) -> Forecast {
     let (months, plans) = (drawn.months, drawn.plans);
     let totals: Vec<Vec<f64>> = (0..plans).map(|plan| drawn.mean_months(plan)).collect();
-    let standing = findings::contenders(&evaluate(scenario).plans);
     let mut cheapest = vec![0; plans];
     (0..drawn.trials).for_each(|trial| {
         let cost = |plan: usize| totals[plan][trial];
@@ -141,7 +207,7 @@ fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()
         .map(|plan| {
-            let bands = drawn.by_month(plan).chunks_exact(drawn.trials).map(band).collect();
+            let bands = (0..months).map(|month| band(&drawn.column(plan, month))).collect();
             let mean_month = spread(&totals[plan]);
             let (histogram, histogram_low, histogram_high) = histogram(&totals[plan]);
             PlanForecast {
@@ -161,19 +227,17 @@ fn summarise(scenario: &Scenario, drawn: &Drawn) -> Forecast {
         })
         .collect();
     let mut order: Vec<usize> =
-        standing.into_iter().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
+        standing.iter().copied().filter(|plan| rows[*plan].mean_month.mean.is_finite()).collect();
     order.sort_by(|a, b| rows[*a].mean_month.mean.total_cmp(&rows[*b].mean_month.mean));
     let (best, second) = (order.first().copied(), order.get(1).copied());
-    let ranked = drawn.trials.min(RANK_DRAWS);
-    let variables = ranked_variables(drawn, ranked);
     let difference: Option<Vec<f64>> = best
         .zip(second)
         .map(|(best, second)| (0..ranked).map(|trial| totals[second][trial] - totals[best][trial]).collect());
     Forecast {
         header: header(scenario, drawn.trials as u32),
         cheaper: pairs(&totals),
-        drivers: difference.map(|target| drivers(scenario, &variables, &target)).unwrap_or_default(),
-        plan_drivers: totals.iter().map(|target| drivers(scenario, &variables, &target[..ranked])).collect(),
+        drivers: difference.map(|target| drivers(scenario, variables, &target)).unwrap_or_default(),
+        plan_drivers: totals.iter().map(|target| drivers(scenario, variables, &target[..ranked])).collect(),
         plans: rows,
         cheapest: best,
         runner_up: second,
@@ -193,11 +257,6 @@ fn pairs(totals: &[Vec<f64>]) -> Vec<Vec<Probability>> {
                 .collect()
         })
         .collect()
-}
-
-/// Ranks of each uncertain quantity's first draws.
-fn ranked_variables(drawn: &Drawn, trials: usize) -> Vec<Vec<f64>> {
-    (0..drawn.variables).into_par_iter().map(|variable| ranks(&drawn.variable(variable, trials))).collect()
 }
 
 /// Rank correlation of each uncertain quantity with a target, the strongest first.

@@ -7,29 +7,32 @@ use crate::pricing::{
 use crate::routing::Serves;
 use crate::scenario::{ApiFacts, EndpointFacts};
 use crate::serving::week;
+use crate::stats::Num;
 use crate::unit::{HOURS_PER_MONTH, HOURS_PER_WEEK, WEEKS_PER_MONTH};
 
 use super::evaluator::{PlanWorld, tokens_per_request};
 use super::situation::Situation;
 
 /// Where the costs of a month are written.
-pub(super) trait Ledger {
+pub(super) trait Ledger<N = f64> {
     /// Posts `factor` times a bill, caused by a use case or shared, at an endpoint or around them.
-    fn post(&mut self, use_case: Option<usize>, endpoint: Option<usize>, bill: &Bill, factor: f64);
+    fn post(&mut self, use_case: Option<usize>, endpoint: Option<usize>, bill: &Bill<N>, factor: N);
 
     /// Posts one line.
-    fn line(&mut self, use_case: Option<usize>, endpoint: Option<usize>, line: Line, usd: f64);
+    fn line(&mut self, use_case: Option<usize>, endpoint: Option<usize>, line: Line, usd: N);
 }
 
 /// Only the total, US dollars.
 #[derive(Debug, Default)]
-pub(super) struct Total(pub f64);
+pub(super) struct Total<N = f64>(pub N);
 
-impl Ledger for Total {
-    fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill, factor: f64) {
+impl<N: Num> Ledger<N> for Total<N> {
+    #[inline(always)]
+    fn post(&mut self, _: Option<usize>, _: Option<usize>, bill: &Bill<N>, factor: N) {
         self.0 += bill.total() * factor;
     }
-    fn line(&mut self, _: Option<usize>, _: Option<usize>, _: Line, usd: f64) {
+    #[inline(always)]
+    fn line(&mut self, _: Option<usize>, _: Option<usize>, _: Line, usd: N) {
         self.0 += usd;
     }
 }
@@ -46,10 +49,10 @@ pub(super) struct MonthFlow {
 }
 
 /// What a month is computed from.
-pub(super) struct Month<'a> {
-    pub situation: Situation<'a>,
+pub(super) struct Month<'a, N = f64> {
+    pub situation: Situation<'a, N>,
     /// Requests of the month, by use case.
-    pub requests: &'a [f64],
+    pub requests: &'a [N],
     pub month: usize,
 }
 
@@ -174,9 +177,11 @@ impl Month<'_> {
         }
         unserved
     }
+}
 
+impl<N: Num> Month<'_, N> {
     /// A provider's bill for the month; whether something that was used has no price.
-    pub(super) fn api(&self, endpoint: usize, world: &PlanWorld, ledger: &mut impl Ledger) -> bool {
+    pub(super) fn api(&self, endpoint: usize, world: &PlanWorld<N>, ledger: &mut impl Ledger<N>) -> bool {
         let situation = &self.situation;
         let (Serves::Api(api), EndpointFacts::Api(facts)) =
             (&situation.plan.endpoints[endpoint].serves, &situation.facts.endpoints[endpoint])
@@ -186,11 +191,11 @@ impl Month<'_> {
         let endpoints = situation.plan.endpoints.len();
         let mut bill = Bill::default();
         let mut tokens = TokenUse::default();
-        let mut hours = [0.0; HOURS_PER_WEEK];
+        let mut hours = [N::of(0.0); HOURS_PER_WEEK];
         let mut not_priced = false;
         for slot in 0..self.requests.len() {
             let requests = world.flows[slot * endpoints + endpoint];
-            if requests <= 0.0 {
+            if !requests.any_above(0.0) {
                 continue;
             }
             let unit = situation.unit(slot, endpoint, (api, facts), requests, self.month);
@@ -201,7 +206,7 @@ impl Month<'_> {
             if api.provisioned.is_some() {
                 let volume = requests * unit.tokens.fresh_tokens;
                 let weights = &situation.scenario.facts().use_cases[slot].weights;
-                hours.iter_mut().zip(weights).for_each(|(hour, weight)| *hour += volume * weight);
+                hours.iter_mut().zip(weights).for_each(|(hour, weight)| *hour += volume * *weight);
             }
         }
         self.cache_storage(endpoint, facts, world, ledger);
@@ -212,19 +217,27 @@ impl Month<'_> {
             hours_per_month: HOURS_PER_MONTH,
         };
         if api.has_contract() {
-            ledger.post(None, Some(endpoint), &settle(api, &month), 1.0);
+            ledger.post(None, Some(endpoint), &settle(api, &month), N::of(1.0));
         }
         not_priced
     }
 
     /// Keeping the shared system prompts cached all month, where the provider asks for it.
-    fn cache_storage(&self, endpoint: usize, facts: &ApiFacts, world: &PlanWorld, ledger: &mut impl Ledger) {
+    fn cache_storage(
+        &self,
+        endpoint: usize,
+        facts: &ApiFacts,
+        world: &PlanWorld<N>,
+        ledger: &mut impl Ledger<N>,
+    ) {
         let rate = facts.rates_of_month[self.month].and_then(|row| facts.rates[row].cache_storage_per_hour);
         let Some(rate) = rate.filter(|_| self.situation.caches_prompts(endpoint)) else { return };
         for slot in 0..self.requests.len() {
-            if world.flows[slot * self.situation.plan.endpoints.len() + endpoint] > 0.0 {
+            let (zero, flow) =
+                (N::of(0.0), world.flows[slot * self.situation.plan.endpoints.len() + endpoint]);
+            if flow.any_above(0.0) {
                 let usd = self.situation.cache_storage_usd(slot, endpoint, rate, HOURS_PER_MONTH);
-                ledger.line(Some(slot), Some(endpoint), Line::Storage, usd);
+                ledger.line(Some(slot), Some(endpoint), Line::Storage, flow.pick_above(zero, usd, zero));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Percentiles of draws, fast enough to be refreshed while somebody drags.
 
 use super::results::{Band, Probability, Spread};
-use crate::stats::Summary;
+use crate::stats::{Summary, order_statistics};
 
 /// Band of a column of draws. Percentiles interpolate between order statistics (type 7 of
 /// Hyndman and Fan 1996).
@@ -11,31 +11,23 @@ pub(super) fn band(draws: &[f64]) -> Band {
     }
     // Summed in draw order: the same bytes whatever the threads did.
     let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-    // Whole numbers in the same order are compared in one instruction.
-    let mut keys: Vec<u64> = draws.iter().map(|usd| key(*usd)).collect();
-    let mut from = 0;
-    let mut at = |share: f64| {
-        let place = share * (keys.len() - 1) as f64;
-        let low = place.floor() as usize;
-        let (_, value, above) = keys[from..].select_nth_unstable(low - from);
-        let (value, next) = (*value, above.iter().copied().min().unwrap_or(*value));
-        let (value, next) = (number(value), number(next));
-        from = low;
-        value + (place - low as f64) * (next - value)
+    let last = draws.len() - 1;
+    let places = [0.05, 0.25, 0.5, 0.75, 0.95].map(|share| share * last as f64);
+    let mut ranks = [0; 2 * PERCENTILES];
+    for (pair, place) in ranks.chunks_exact_mut(2).zip(places) {
+        let below = place as usize;
+        pair.copy_from_slice(&[below, (below + 1).min(last)]);
+    }
+    let found = order_statistics(draws, ranks);
+    let at = |percentile: usize| {
+        let (below, above) = (found[2 * percentile], found[2 * percentile + 1]);
+        below + places[percentile].fract() * (above - below)
     };
-    Band { p5: at(0.05), p25: at(0.25), p50: at(0.5), p75: at(0.75), p95: at(0.95), mean }
+    Band { p5: at(0), p25: at(1), p50: at(2), p75: at(3), p95: at(4), mean }
 }
 
-/// A whole number in the place that a number has in the total order.
-fn key(x: f64) -> u64 {
-    let bits = x.to_bits();
-    bits ^ if bits >> 63 == 1 { u64::MAX } else { 1 << 63 }
-}
-
-/// The number that has a [`key`].
-fn number(key: u64) -> f64 {
-    f64::from_bits(key ^ if key >> 63 == 1 { 1 << 63 } else { u64::MAX })
-}
+/// Percentiles of a [`Band`].
+const PERCENTILES: usize = 5;
 
 /// Share of successes with its 95 % Wilson interval (Wilson 1927).
 pub(super) fn probability(successes: usize, draws: usize) -> Probability {
@@ -88,14 +80,6 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_in_the_order_of_their_numbers_and_give_them_back() {
-        let mut numbers = vec![0.0, -0.0, 1.0, -1.0, 1e300, -1e300, f64::INFINITY, f64::NEG_INFINITY, 1e-310];
-        numbers.sort_by(f64::total_cmp);
-        assert!(numbers.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
-        assert!(numbers.iter().all(|x| number(key(*x)).to_bits() == x.to_bits()));
-    }
 
     #[test]
     fn a_band_interpolates_between_order_statistics() {

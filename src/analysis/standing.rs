@@ -10,8 +10,9 @@ use crate::serving::Scaling;
 
 use super::evaluate::evaluate;
 use super::evaluator::Evaluator;
-use super::findings;
+use super::findings::{self, Kept};
 use super::month::Total;
+use super::rates::Rates;
 use super::results::Limit;
 
 /// Bisection steps for a limit: seven decades of volume over 2²⁶ are a four-millionth of it.
@@ -50,6 +51,11 @@ impl<'a> Standing<'a> {
         }
     }
 
+    /// Number of plans.
+    pub(super) fn plans(&self) -> usize {
+        self.depends.len()
+    }
+
     /// Whether a plan stands when the first month has this volume, in tokens per day.
     pub(super) fn at(&self, evaluator: &mut Evaluator<'_>, plan: usize, volume: f64) -> bool {
         if self.depends[plan] {
@@ -63,37 +69,54 @@ impl<'a> Standing<'a> {
     fn broken(&self, evaluator: &mut Evaluator<'_>, plan: usize, volume: f64) -> Option<String> {
         let state = self.scenario.point();
         let scale = volume / self.today;
-        let mut served = 1.0_f64;
-        let mut total = Total::default();
-        // The first month comes last: rules are judged on its flows.
+        let (mut kept, mut total) = (Kept::default(), Total::default());
+        // The first month comes last: what else is judged, is judged on its flows.
         for month in self.busiest.iter().copied().chain([0]) {
-            served = served.min(evaluator.month(state, plan, month, scale, false, &mut total).served_share);
+            let served = evaluator.month(state, plan, month, scale, false, &mut total).served_share;
+            kept.add(self.scenario, plan, evaluator, (month, served));
         }
-        let broken = findings::broken(self.scenario, plan, evaluator, served);
+        let broken = findings::broken(self.scenario, plan, evaluator, &kept);
         broken.into_iter().next().map(|finding| finding.message)
     }
 
     /// The cheapest of the plans that stand at a volume, with its US dollars per month.
-    fn cheapest(&self, evaluator: &mut Evaluator<'_>, volume: f64) -> Option<(usize, f64)> {
+    fn cheapest(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        rates: &mut Rates<'_>,
+        volume: f64,
+    ) -> Option<(usize, f64)> {
         let standing: Vec<usize> =
             (0..self.depends.len()).filter(|plan| self.at(evaluator, *plan, volume)).collect();
         standing
             .into_iter()
-            .map(|plan| (plan, evaluator.run_rate(self.scenario.point(), plan, volume / self.today)))
+            .map(|plan| (plan, rates.at(plan, &[volume])[0]))
             .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// For each plan that stands at the lowest volume and no longer at the highest: where that ends, by volume.
-    pub(super) fn limits(&self, evaluator: &mut Evaluator<'_>, lowest: f64, highest: f64) -> Vec<Limit> {
+    pub(super) fn limits(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        rates: &mut Rates<'_>,
+        lowest: f64,
+        highest: f64,
+    ) -> Vec<Limit> {
         let mut found: Vec<Limit> = (0..self.depends.len())
             .filter(|plan| self.depends[*plan])
-            .filter_map(|plan| self.limit(evaluator, plan, lowest, highest))
+            .filter_map(|plan| self.limit(evaluator, rates, plan, (lowest, highest)))
             .collect();
         found.sort_by(|a, b| a.tokens_per_day.total_cmp(&b.tokens_per_day));
         found
     }
 
-    fn limit(&self, evaluator: &mut Evaluator<'_>, plan: usize, lowest: f64, highest: f64) -> Option<Limit> {
+    fn limit(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        rates: &mut Rates<'_>,
+        plan: usize,
+        (lowest, highest): (f64, f64),
+    ) -> Option<Limit> {
         if !self.at(evaluator, plan, lowest) || self.at(evaluator, plan, highest) {
             return None;
         }
@@ -107,10 +130,10 @@ impl<'a> Standing<'a> {
         Some(Limit {
             plan,
             tokens_per_day: above,
-            usd_per_month: evaluator.run_rate(self.scenario.point(), plan, below / self.today),
+            usd_per_month: rates.at(plan, &[below])[0],
             reason,
-            decisive: self.cheapest(evaluator, below).is_some_and(|(cheapest, _)| cheapest == plan),
-            then: self.cheapest(evaluator, above).map(|(cheapest, _)| cheapest),
+            decisive: self.cheapest(evaluator, rates, below).is_some_and(|(cheapest, _)| cheapest == plan),
+            then: self.cheapest(evaluator, rates, above).map(|(cheapest, _)| cheapest),
         })
     }
 }

@@ -5,9 +5,11 @@ use crate::routing::Serves;
 use crate::scenario::{Scenario, ScenarioDraft, Severity, sample};
 use crate::stats::Estimate::{self, Fixed};
 use crate::stats::quantities::{Path, Quantified as _};
+use crate::stats::{LANES, Lanes, Num as _};
 
 use super::evaluate::Lines;
 use super::evaluator::Evaluator;
+use super::rates::Rates;
 use super::{break_even, evaluate, forecast};
 
 /// Values that people type by mistake, and a few that no mistake explains.
@@ -152,20 +154,22 @@ fn assert_same(total: f64, lines: f64, what: &str) {
 fn a_month_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
     for draft in billed() {
         let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
-        let mut draw = scenario.draw();
-        let mut evaluator = Evaluator::new(&scenario);
+        let (mut draws, mut draw) = (scenario.draw::<Lanes>(), scenario.draw::<f64>());
+        let (mut side_by_side, mut evaluator) = (Evaluator::new(&scenario), Evaluator::new(&scenario));
         let months = scenario.facts().months.len();
-        for trial in 0..3 {
-            draw.become_trial(&scenario, trial);
+        draws.become_trials(&scenario, 0);
+        side_by_side.take_in(&draws.state);
+        let mut totals = vec![Lanes::default(); draft.plans.len() * months];
+        side_by_side.all_months(&draws.state, Some(&draws.noise), &mut totals);
+        for trial in 0..LANES {
+            draw.become_trials(&scenario, trial as u64);
             evaluator.prepare(&draw.state);
-            let mut totals = vec![0.0; draft.plans.len() * months];
-            evaluator.all_months(&draw.state, Some(&draw.noise), &mut totals);
-            for (at, total) in totals.into_iter().enumerate() {
+            for (at, total) in totals.iter().enumerate() {
                 let (plan, month) = (at / months, at % months);
                 let mut lines = Lines::default();
                 evaluator.month(&draw.state, plan, month, draw.noise[month], month == 0, &mut lines);
                 let what = format!("{}, {}, month {month}, trial {trial}", draft.name, draft.plans[plan].id);
-                assert_same(total, lines.0.total(), &what);
+                assert_same(total.lane(trial), lines.0.total(), &what);
             }
         }
     }
@@ -178,9 +182,10 @@ fn a_volume_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
         let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
         let mut evaluator = Evaluator::new(&scenario);
         evaluator.prepare(scenario.point());
+        let today = evaluator.tokens_per_day();
+        let mut rates = Rates::new(&scenario, today);
         for plan in 0..draft.plans.len() {
-            let mut totals = Vec::new();
-            evaluator.run_rates(scenario.point(), plan, &scales, &mut totals);
+            let totals = rates.at(plan, &scales.map(|scale| scale * today));
             for (scale, total) in scales.into_iter().zip(totals) {
                 let mut lines = Lines::default();
                 evaluator.month(scenario.point(), plan, 0, scale, false, &mut lines);

@@ -1,18 +1,18 @@
 //! Answers that keep up with the draft.
 //!
 //! Every revision is checked and answered in closed form within its frame. The forecast and the bands over volume
-//! are drawn on lanes of their own and refine block by block, the bands after the forecast's first block; sensitivity
-//! waits until the draft rests. A result stays until a newer one replaces it, marked as stale; a draft that does not
-//! check keeps the last good answers.
+//! are drawn on lanes of their own and refine block by block, the bands after the forecast's first block and giving way
+//! to the next one's; sensitivity waits until the draft rests. A result stays until a newer one replaces it, marked as
+//! stale; a draft that does not check keeps the last good answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::analysis::{self, BreakEven, Forecast, Outcome, Sensitivity};
 use crate::catalog::Catalog;
 use crate::job::{JobEvent, JobResult, Lane, Progress};
 use crate::report::{self, Verdict};
-use crate::scenario::{Problems, Scenario, ScenarioDraft};
+use crate::scenario::{Currency, Problems, Scenario, ScenarioDraft};
 use crate::unit::format::Money;
 
 use super::view::Shown;
@@ -74,7 +74,46 @@ pub struct Live {
     sensitivities: Lane<Sensitivity>,
     place: Where,
     stopped: bool,
+    /// The revision whose forecast's first block is awaited: what is drawn beside it gives way.
+    awaited: Arc<Awaited>,
     closed_form: Duration,
+}
+
+/// How long bands over volume give way at most, should a forecast never answer.
+const GIVE_WAY_MAX: Duration = Duration::from_secs(1);
+
+/// The revision whose forecast's first block is awaited, if any: what is drawn beside it gives way.
+#[derive(Default)]
+struct Awaited {
+    revision: Mutex<Option<u64>>,
+    arrived: Condvar,
+}
+
+impl Awaited {
+    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+        self.revision.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This revision is awaited from now on; none is nothing.
+    fn set(&self, revision: Option<u64>) {
+        *self.lock() = revision;
+        self.arrived.notify_all();
+    }
+
+    /// The first block of a revision is there, or will never be; another one may be awaited by now.
+    fn arrive(&self, revision: u64) {
+        let mut awaited = self.lock();
+        if *awaited == Some(revision) {
+            *awaited = None;
+            self.arrived.notify_all();
+        }
+    }
+
+    /// Waits while something is awaited.
+    fn give_way(&self) {
+        let waiting = self.arrived.wait_timeout_while(self.lock(), GIVE_WAY_MAX, |awaited| awaited.is_some());
+        drop(waiting);
+    }
 }
 
 impl Live {
@@ -99,6 +138,7 @@ impl Live {
             sensitivities: lane(place, "sensitivity", notify),
             place,
             stopped: false,
+            awaited: Arc::default(),
             closed_form: Duration::ZERO,
         }
     }
@@ -106,6 +146,7 @@ impl Live {
     /// Forgets every answer: another document was opened, whose plans have nothing to do with them.
     pub fn forget(&mut self) {
         self.forecasts.cancel();
+        self.awaited.set(None);
         self.bands.cancel();
         self.sensitivities.cancel();
         (self.scenario, self.checked, self.good) = (None, None, false);
@@ -125,6 +166,7 @@ impl Live {
                 self.problems = problems;
                 self.good = false;
                 self.forecasts.cancel();
+                self.awaited.set(None);
                 self.bands.cancel();
             }
             Ok(scenario) => {
@@ -151,15 +193,19 @@ impl Live {
         let (Some(scenario), Some(revision)) = (&self.scenario, self.checked) else { return };
         (self.stopped, self.bands_asked) = (false, self.bands_asked.filter(|asked| asked.1 != revision));
         let trials = self.place.trials(scenario.draft().settings.trials);
-        let of = Arc::clone(scenario);
+        let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
+        self.awaited.set(Some(revision));
         self.forecasts.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
             ctl.progress(0, u64::from(trials), "draws");
-            Ok(analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
+            let answer = analysis::forecast_until(&of, trials, &|| ctl.should_stop(), &mut |partial| {
+                awaited.arrive(revision);
                 ctl.progress(u64::from(partial.header.draws), u64::from(trials), "draws");
                 ctl.partial(partial);
                 !ctl.should_stop()
-            }))
+            });
+            awaited.arrive(revision);
+            Ok(answer)
         });
         self.poll();
     }
@@ -178,13 +224,14 @@ impl Live {
         }
         self.bands_asked = Some((drawn, revision));
         let trials = self.place.trials(scenario.draft().settings.trials).min(BAND_TRIALS_MAX);
-        let of = Arc::clone(scenario);
+        let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
         self.bands.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();
-            let bands = analysis::break_even_bands(&of, trials, &mut |partial| {
-                ctl.partial(partial);
-                !ctl.should_stop()
-            });
+            let bands =
+                analysis::break_even_bands_beside(&of, trials, &|| awaited.give_way(), &mut |partial| {
+                    ctl.partial(partial);
+                    !ctl.should_stop()
+                });
             Ok(bands)
         });
     }
@@ -193,6 +240,7 @@ impl Live {
     pub fn stop(&mut self) {
         self.stopped = true;
         self.forecasts.cancel();
+        self.awaited.set(None);
         self.bands.cancel();
     }
 
@@ -277,6 +325,12 @@ impl Live {
         })
     }
 
+    /// The currency of the scenario that the answers are about.
+    #[must_use]
+    pub fn currency(&self) -> Option<&Currency> {
+        self.scenario.as_ref()?.draft().settings.currency.as_ref()
+    }
+
     /// The answer in words.
     #[must_use]
     pub const fn verdict(&self) -> Option<&Verdict> {
@@ -288,8 +342,8 @@ impl Live {
             // Words about draws of an older revision would contradict the figures beside them.
             let forecast = self.forecast().filter(|shown| !shown.stale).map(|shown| shown.value);
             let break_even = self.break_even().map(|shown| shown.value);
-            // The window shows US dollars throughout.
-            report::verdict(outcome.value, forecast, break_even, &Money::default())
+            let money = self.scenario.as_ref().map_or_else(Money::default, |of| of.draft().settings.money());
+            report::verdict(outcome.value, forecast, break_even, &money)
         });
         self.verdict = verdict;
     }

@@ -17,6 +17,7 @@ mod icons;
 mod launch;
 mod live;
 pub mod machine;
+mod money;
 mod notice;
 pub mod pages;
 mod palette;
@@ -350,6 +351,7 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         let theme = Theme::of(&ctx);
+        money::show_in(&ctx, self.live.currency());
         let modal = self.dialog.is_some();
         if !modal {
             self.take_drops(&ctx);

@@ -42,12 +42,13 @@ impl App {
                 }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     self.saved_ui(ui, theme, out);
-                    if let Some(currency) = &self.document.draft.settings.currency {
-                        let text = format!("US dollars here, {} in the text of the decision", currency.code);
-                        ui.label(RichText::new(text).color(theme.warning)).on_hover_text(
-                            "The scenario names a currency; the window still shows US dollars, the terminal and a copied \
-                             decision convert",
-                        );
+                    if let Some(currency) = self.live.currency() {
+                        let text = format!("results in {}", currency.code);
+                        ui.label(RichText::new(text).color(theme.text_weak)).on_hover_text(format!(
+                            "At {} a US dollar, {}. What is typed in and the catalogue stay in US dollars.",
+                            format::significant(currency.per_usd, 4),
+                            currency.as_of
+                        ));
                     }
                     if let Some(day) = self.catalog.prices_as_of() {
                         ui.label(RichText::new(format!("prices of {day}")).color(theme.text_weak))

@@ -1,5 +1,11 @@
 //! Popularity: how unevenly requests repeat, prepared so that a hit rate costs a few dozen exponentials.
 
+use std::cell::Cell;
+
+use multiversion::multiversion;
+
+use crate::stats::{LANES, Lanes, Num as _};
+
 /// Ranks that are summed one by one.
 const HEAD: usize = 16;
 /// Panels of the integral over the tail.
@@ -10,6 +16,8 @@ const PANEL: f64 = 2.6;
 const KNOTS: usize = 8;
 /// Most groups of ranks.
 const GROUPS: usize = HEAD + PANELS * KNOTS;
+/// Groups side by side.
+const ROWS: usize = GROUPS.div_ceil(LANES);
 /// Most distinct items and the greatest exponent that are computed with.
 const DISTINCT_MAX: f64 = 1e15;
 const ALPHA_MAX: f64 = 5.0;
@@ -40,19 +48,33 @@ pub struct Popularity {
     distinct: f64,
     alpha: f64,
     groups: usize,
-    /// How many items each group stands for.
-    items: [f64; GROUPS],
-    /// Probability of one item of each group.
-    chance: [f64; GROUPS],
+    /// How many items each group stands for; 0 beyond the last.
+    items: [Lanes; ROWS],
+    /// Probability of one item of each group; 0 beyond the last.
+    chance: [Lanes; ROWS],
+    /// The last capacity that was solved for, and its characteristic time.
+    solved: Cell<(f64, f64)>,
+    /// The last time that a hit rate was computed for, and the rate.
+    last_hit: Cell<(f64, f64)>,
 }
+
+/// What nothing is equal to.
+const NOTHING: (f64, f64) = (f64::NAN, 0.0);
 
 impl Popularity {
     /// Prepares `distinct` items (1 ..= 10¹⁵) with Zipf's exponent `alpha` (0 ..= 5); draws outside count as the
     /// nearest end, not-a-number as the lower one.
     #[must_use]
     pub fn new(distinct: f64, alpha: f64) -> Self {
-        let mut popularity =
-            Self { distinct: 0.0, alpha: 0.0, groups: 0, items: [0.0; GROUPS], chance: [0.0; GROUPS] };
+        let mut popularity = Self {
+            distinct: 0.0,
+            alpha: 0.0,
+            groups: 0,
+            items: [Lanes::default(); ROWS],
+            chance: [Lanes::default(); ROWS],
+            solved: Cell::new(NOTHING),
+            last_hit: Cell::new(NOTHING),
+        };
         popularity.refresh(distinct, alpha);
         popularity
     }
@@ -64,6 +86,8 @@ impl Popularity {
             return;
         }
         (self.distinct, self.alpha, self.groups) = (distinct, alpha, 0);
+        (self.items, self.chance) = ([Lanes::default(); ROWS], [Lanes::default(); ROWS]);
+        (self.solved, self.last_hit) = (Cell::new(NOTHING), Cell::new(NOTHING));
         let mut rank = 1.0;
         while self.groups < HEAD && rank < distinct + 1.0 {
             self.push(f64::ln(rank), (distinct + 1.0 - rank).min(1.0));
@@ -72,8 +96,8 @@ impl Popularity {
         if distinct > rank - 1.0 {
             self.push_tail((rank - 0.5).ln(), (distinct + 0.5).ln());
         }
-        let total: f64 = self.groups().map(|(items, chance)| items * chance).sum();
-        self.chance[..self.groups].iter_mut().for_each(|chance| *chance /= total);
+        let total = sum_of_rows(&self.items, &self.chance, |items, chance| items * chance);
+        self.chance.iter_mut().for_each(|chance| *chance = *chance / total);
     }
 
     /// Distinct items that are computed with.
@@ -95,9 +119,13 @@ impl Popularity {
         if tau == f64::INFINITY {
             return 1.0;
         }
-        let tau = tau.max(0.0);
-        let hit: f64 = self.groups().map(|(items, chance)| items * chance * -(-chance * tau).exp_m1()).sum();
-        hit.min(1.0)
+        let (last, hit) = self.last_hit.get();
+        if last == tau {
+            return hit;
+        }
+        let hit = hits(&self.items, &self.chance, tau.max(0.0)).min(1.0);
+        self.last_hit.set((tau, hit));
+        hit
     }
 
     /// Items that such a cache holds on average: `sum_i 1 - exp(-p_i tau)`, 0 ..= `distinct`.
@@ -106,9 +134,7 @@ impl Popularity {
         if tau == f64::INFINITY {
             return self.distinct;
         }
-        let tau = tau.max(0.0);
-        let held: f64 = self.groups().map(|(items, chance)| items * -(-chance * tau).exp_m1()).sum();
-        held.min(self.distinct)
+        fill(&self.items, &self.chance, tau.max(0.0)).held.min(self.distinct)
     }
 
     /// How many requests an item outlives in an LRU cache of `capacity_items`: `items_at(tau) = capacity`.
@@ -118,6 +144,27 @@ impl Popularity {
     /// Source: Che, Tung, Wang, *Hierarchical Web caching systems*, IEEE JSAC 20(7), 2002.
     #[must_use]
     pub fn characteristic_tau(&self, capacity_items: f64) -> f64 {
+        let (last, tau) = self.solved.get();
+        if last == capacity_items {
+            return tau;
+        }
+        let tau = self.solve(capacity_items);
+        self.solved.set((capacity_items, tau));
+        tau
+    }
+
+    /// How many requests an item outlives in a cache that holds `capacity_items` and forgets after `by_time` requests.
+    #[must_use]
+    pub fn tau_within(&self, capacity_items: f64, by_time: f64) -> f64 {
+        // The solution for the capacity is dear; it is not needed while time empties the cache faster.
+        let is_solved = self.solved.get().0 == capacity_items;
+        if !is_solved && self.items_at(by_time) <= capacity_items {
+            return by_time;
+        }
+        self.characteristic_tau(capacity_items).min(by_time)
+    }
+
+    fn solve(&self, capacity_items: f64) -> f64 {
         let filled = capacity_items / self.distinct;
         if filled >= 1.0 {
             return f64::INFINITY;
@@ -130,7 +177,7 @@ impl Popularity {
         let (mut low, mut high) = ((self.distinct * aim).ln(), f64::INFINITY);
         let (mut at, mut stride) = (low, 1.0);
         for _ in 0..100 {
-            let (value, slope) = self.fill(at.exp());
+            let (value, slope) = self.filled(at.exp());
             let error = value.ln() - aim.ln();
             if error.abs() < 1e-12 {
                 break;
@@ -154,27 +201,18 @@ impl Popularity {
     }
 
     /// `-ln(1 - held / distinct)` at `tau`, and its elasticity.
-    fn fill(&self, tau: f64) -> (f64, f64) {
-        let (mut held, mut left, mut rate) = (0.0, 0.0, 0.0);
-        for (items, chance) in self.groups() {
-            let missed = (-chance * tau).exp_m1();
-            held -= items * missed;
-            left += items * (1.0 + missed);
-            rate += items * chance * (1.0 + missed);
-        }
+    fn filled(&self, tau: f64) -> (f64, f64) {
+        let Fill { held, left, rate } = fill(&self.items, &self.chance, tau);
         let total = held + left;
         let value = if held < left { -(-held / total).ln_1p() } else { -(left / total).ln() };
         (value, tau * rate / (left * value))
     }
 
-    fn groups(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.items[..self.groups].iter().copied().zip(self.chance[..self.groups].iter().copied())
-    }
-
     /// Adds a group of `items` like the one at `ln_rank`; its chance is not yet normalised.
     fn push(&mut self, ln_rank: f64, items: f64) {
-        self.items[self.groups] = items;
-        self.chance[self.groups] = (-self.alpha * ln_rank).exp();
+        let (row, lane) = (self.groups / LANES, self.groups % LANES);
+        self.items[row].0[lane] = items;
+        self.chance[row].0[lane] = (-self.alpha * ln_rank).exp();
         self.groups += 1;
     }
 
@@ -195,6 +233,46 @@ impl Popularity {
             centre += 2.0 * half;
         }
     }
+}
+
+/// What a cache holds that remembers each item for some time after it was last asked.
+struct Fill {
+    /// Items that it holds.
+    held: f64,
+    /// Items that it does not hold.
+    left: f64,
+    /// Requests for those, as a share of all.
+    rate: f64,
+}
+
+/// The sum over groups of what each row of them gives.
+#[inline(always)]
+fn sum_of_rows(items: &[Lanes; ROWS], chance: &[Lanes; ROWS], of: impl Fn(Lanes, Lanes) -> Lanes) -> f64 {
+    let mut sum = Lanes::default();
+    for (items, chance) in items.iter().zip(chance) {
+        sum += of(*items, *chance);
+    }
+    sum.0.iter().sum()
+}
+
+/// `sum_i p_i (1 - exp(-p_i tau))`.
+#[multiversion(targets = "simd")]
+fn hits(items: &[Lanes; ROWS], chance: &[Lanes; ROWS], tau: f64) -> f64 {
+    sum_of_rows(items, chance, |items, chance| items * chance * (chance * tau).found_within())
+}
+
+#[multiversion(targets = "simd")]
+fn fill(items: &[Lanes; ROWS], chance: &[Lanes; ROWS], tau: f64) -> Fill {
+    let (mut held, mut left, mut rate) = (Lanes::default(), Lanes::default(), Lanes::default());
+    for (items, chance) in items.iter().zip(chance) {
+        let found = (*chance * tau).found_within();
+        let missed = *items * found.rest();
+        held += *items * found;
+        left += missed;
+        rate += *chance * missed;
+    }
+    let sum = |lanes: Lanes| lanes.0.iter().sum();
+    Fill { held: sum(held), left: sum(left), rate: sum(rate) }
 }
 
 #[cfg(test)]

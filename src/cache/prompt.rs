@@ -1,48 +1,45 @@
 //! How input tokens split at an endpoint's cache of prompt prefixes.
 
 use super::{PromptCache, PromptTtl};
-use crate::stats::found_within;
+use crate::stats::Num;
 
 /// A shorter pause than this counts as this, in seconds; only so that nothing divides by zero.
 const PAUSE_MIN: f64 = 1e-3;
 
-/// An exponential pause of mean 1 ends within this with the probability 1, as far as a double can tell.
-const CERTAIN: f64 = 40.0;
-
 /// Input tokens per request, by what they cost; the three sum to the prompt tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PromptSplit {
+pub struct PromptSplit<N = f64> {
     /// Neither read nor written: full price.
-    pub fresh: f64,
+    pub fresh: N,
     /// Read from the cache.
-    pub read: f64,
+    pub read: N,
     /// Missed but kept for later: billed at the write rate.
-    pub written: f64,
+    pub written: N,
 }
 
 /// What the split depends on: one use case at one endpoint. Tokens are per request, summed over its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PromptInputs {
+pub struct PromptInputs<N = f64> {
     /// System prompt, the same for everybody.
-    pub system_tokens: f64,
+    pub system_tokens: N,
     /// Conversation carried from earlier turns.
-    pub history_tokens: f64,
+    pub history_tokens: N,
     /// Retrieved context.
-    pub retrieved_tokens: f64,
+    pub retrieved_tokens: N,
     /// What the user writes.
-    pub user_tokens: f64,
+    pub user_tokens: N,
     /// The agent loop's earlier calls and tool results.
-    pub transcript_tokens: f64,
+    pub transcript_tokens: N,
     /// Calls per request; >= 1.
-    pub calls: f64,
+    pub calls: N,
     /// Requests per second that reach this endpoint.
-    pub requests_per_sec: f64,
+    pub requests_per_sec: N,
     /// Mean seconds between two turns of a conversation.
-    pub gap_secs: f64,
+    pub gap_secs: N,
     /// Mean seconds between two calls of an agent loop.
-    pub tool_secs: f64,
+    pub tool_secs: N,
     /// Shortest prefix that is cached at all, in tokens; 0 if there is no such rule.
-    pub min_prefix_tokens: f64,
+    pub min_prefix_tokens: N,
 }
 
 /// How a request's input tokens split at an endpoint's prompt cache.
@@ -64,105 +61,114 @@ pub struct PromptInputs {
 /// Not modelled: history holds the newest answer, which the provider may not have kept; eviction before `ttl`.
 /// Negative inputs count as 0.
 #[must_use]
-pub fn prompt_split(cache: &PromptCache<f64>, inputs: &PromptInputs) -> PromptSplit {
+pub fn prompt_split<N: Num>(cache: &PromptCache<N>, inputs: &PromptInputs<N>) -> PromptSplit<N> {
     PromptCurve::of(cache, inputs).split(inputs.requests_per_sec)
 }
 
 /// [`prompt_split`] as the rate of requests changes and nothing else: more requests find the shared system prompt more
 /// often.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PromptCurve {
-    total: f64,
-    fresh: f64,
+pub struct PromptCurve<N = f64> {
+    total: N,
+    fresh: N,
     /// Read at any rate.
-    read: f64,
+    read: N,
     /// System prompt of first calls, and of later calls of a loop.
-    first: f64,
-    later: f64,
+    first: N,
+    later: N,
     /// Probability that a later call finds what the one before it sent.
-    in_loop: f64,
+    in_loop: N,
     /// Seconds by which each request per second multiplies the life of the system prompt: `ttl * calls`.
-    life: f64,
+    life: N,
 }
 
-impl PromptCurve {
+impl<N: Num> PromptCurve<N> {
     /// The curve of one use case at one endpoint; `inputs.requests_per_sec` is not looked at.
     #[must_use]
-    pub fn of(cache: &PromptCache<f64>, inputs: &PromptInputs) -> Self {
+    #[inline(always)]
+    pub fn of(cache: &PromptCache<N>, inputs: &PromptInputs<N>) -> Self {
         let parts = Parts::of(inputs);
         let total = parts.total();
+        let uncached = Self { total, fresh: total, ..Self::default() };
         match *cache {
+            PromptCache::Off => uncached,
             PromptCache::Given(hit) => {
-                let read = total * hit.max(0.0).min(1.0);
+                let read = total * hit.at_least(0.0).at_most(1.0);
                 Self { total, fresh: total - read, read, ..Self::default() }
             }
-            PromptCache::Derived(PromptTtl { ttl_secs: ttl })
-                if ttl > 0.0 && parts.prefix_per_call() >= inputs.min_prefix_tokens =>
-            {
-                derived(&parts, inputs, ttl)
+            PromptCache::Derived(PromptTtl { ttl_secs: ttl }) => {
+                let cached = derived(&parts, inputs, ttl);
+                // What is too short to be cached, or kept for no time, is fresh.
+                let (zero, prefix, min) = (N::of(0.0), parts.prefix_per_call(), inputs.min_prefix_tokens);
+                let of = |cached: N, uncached: N| {
+                    ttl.pick_above(zero, min.pick_above(prefix, uncached, cached), uncached)
+                };
+                Self {
+                    total,
+                    fresh: of(cached.fresh, uncached.fresh),
+                    read: of(cached.read, zero),
+                    first: of(cached.first, zero),
+                    later: of(cached.later, zero),
+                    in_loop: of(cached.in_loop, zero),
+                    life: of(cached.life, zero),
+                }
             }
-            PromptCache::Off | PromptCache::Derived(_) => Self { total, fresh: total, ..Self::default() },
         }
     }
 
     /// Tokens read per request at a rate of requests per second.
     #[must_use]
-    #[inline]
-    pub fn read(&self, requests_per_sec: f64) -> f64 {
-        let shared = found(self.life * requests_per_sec.max(0.0));
-        self.read + self.first * shared + self.later * shared.max(self.in_loop)
-    }
-
-    /// [`PromptCurve::read`] for many rates: `rate_factor * rates[i]` requests per second each.
-    pub fn read_each(&self, rates: &[f64], rate_factor: f64, out: &mut [f64]) {
-        if !self.follows_rate() {
-            out.fill(self.read);
-            return;
-        }
-        let life = self.life * rate_factor;
-        for (out, rate) in out.iter_mut().zip(rates) {
-            *out = life * rate;
-        }
-        // Where even the thinnest stream finds everything, so do the others.
-        if out.iter().all(|x| *x >= CERTAIN) {
-            out.fill(1.0);
-        } else {
-            found_within(out);
-        }
-        for shared in out {
-            let later = if *shared > self.in_loop { *shared } else { self.in_loop };
-            *shared = self.read + self.first * *shared + self.later * later;
-        }
+    #[inline(always)]
+    pub fn read(&self, requests_per_sec: N) -> N {
+        let shared = (self.life * requests_per_sec.at_least(0.0)).found_within();
+        self.read + self.first * shared + self.later * shared.larger(self.in_loop)
     }
 
     /// Whether the rate changes what is read.
     #[must_use]
+    #[inline(always)]
     pub fn follows_rate(&self) -> bool {
-        self.life > 0.0 && self.first + self.later > 0.0
+        (self.life * (self.first + self.later)).any_above(0.0)
     }
 
     /// The split at a rate of requests per second.
     #[must_use]
-    pub fn split(&self, requests_per_sec: f64) -> PromptSplit {
-        let read = self.read(requests_per_sec);
-        PromptSplit { fresh: self.fresh, read, written: (self.total - read - self.fresh).max(0.0) }
+    #[inline(always)]
+    pub fn split(&self, requests_per_sec: N) -> PromptSplit<N> {
+        self.split_reading(self.read(requests_per_sec))
+    }
+
+    /// The split of a request of which so many tokens are read.
+    #[must_use]
+    #[inline(always)]
+    pub fn split_reading(&self, read: N) -> PromptSplit<N> {
+        PromptSplit { fresh: self.fresh, read, written: (self.total - read - self.fresh).at_least(0.0) }
+    }
+
+    /// The fewest and the most tokens that are read: by a stream so thin that it finds no system prompt, and by one so
+    /// dense that it finds every one.
+    #[must_use]
+    #[inline(always)]
+    pub fn least_and_most(&self) -> (N, N) {
+        (self.read + self.later * self.in_loop, self.read + self.first + self.later)
     }
 }
 
 /// Prompt tokens, none below 0, and the share of a request's calls that are not its first.
-struct Parts {
-    system: f64,
-    history: f64,
-    transcript: f64,
+struct Parts<N> {
+    system: N,
+    history: N,
+    transcript: N,
     /// Retrieved context and the user's text.
-    own: f64,
-    calls: f64,
-    later: f64,
+    own: N,
+    calls: N,
+    later: N,
 }
 
-impl Parts {
-    fn of(inputs: &PromptInputs) -> Self {
-        let calls = inputs.calls.max(1.0).min(1e12);
+impl<N: Num> Parts<N> {
+    #[inline(always)]
+    fn of(inputs: &PromptInputs<N>) -> Self {
+        let calls = inputs.calls.at_least(1.0).at_most(1e12);
         Self {
             system: tokens(inputs.system_tokens),
             history: tokens(inputs.history_tokens),
@@ -173,29 +179,33 @@ impl Parts {
         }
     }
 
-    fn total(&self) -> f64 {
+    #[inline(always)]
+    fn total(&self) -> N {
         self.system + self.history + self.transcript + self.own
     }
 
     /// Mean tokens of a call that an earlier one may have sent.
-    fn prefix_per_call(&self) -> f64 {
+    #[inline(always)]
+    fn prefix_per_call(&self) -> N {
         (self.system + self.history + self.transcript + self.own * self.later) / self.calls
     }
 }
 
-fn derived(parts: &Parts, inputs: &PromptInputs, ttl: f64) -> PromptCurve {
+#[inline(always)]
+fn derived<N: Num>(parts: &Parts<N>, inputs: &PromptInputs<N>, ttl: N) -> PromptCurve<N> {
     let Parts { system, history, transcript, own, calls, later } = *parts;
-    let first = 1.0 - later;
-    let in_loop = if later > 0.0 { found(ttl / inputs.tool_secs.max(PAUSE_MIN)) } else { 0.0 };
-    let by_gap = if history > 0.0 { found(ttl / inputs.gap_secs.max(PAUSE_MIN)) } else { 0.0 };
-    let new_steps = (2.0 / calls).min(1.0);
+    let first = later.rest();
+    let in_loop = (ttl / inputs.tool_secs.at_least(PAUSE_MIN)).found_within();
+    let in_loop = later.pick_above(N::of(0.0), in_loop, N::of(0.0));
+    let by_gap = (ttl / inputs.gap_secs.at_least(PAUSE_MIN)).found_within();
+    let new_steps = (N::of(2.0) / calls).at_most(1.0);
     // New text is kept only if another call will send it again; between one and two calls that is a chance.
-    let repeated = (calls - 1.0).min(1.0);
+    let repeated = (calls - 1.0).at_most(1.0);
     PromptCurve {
         total: parts.total(),
-        fresh: own * first * (1.0 - repeated),
+        fresh: own * first * repeated.rest(),
         read: history * (first * by_gap + later * in_loop)
-            + transcript * (1.0 - new_steps) * in_loop
+            + transcript * new_steps.rest() * in_loop
             + own * later * in_loop,
         first: system * first,
         later: system * later,
@@ -204,15 +214,10 @@ fn derived(parts: &Parts, inputs: &PromptInputs, ttl: f64) -> PromptCurve {
     }
 }
 
-/// Probability that an exponential pause of mean g ends within t, given t / g.
-#[inline]
-fn found(ratio: f64) -> f64 {
-    if ratio < CERTAIN { -(-ratio).exp_m1() } else { 1.0 }
-}
-
 /// A number of tokens that is computed with: 0 ..= 10⁶⁰ (sums of sums stay finite), not-a-number counts as 0.
-fn tokens(value: f64) -> f64 {
-    value.max(0.0).min(1e60)
+#[inline(always)]
+fn tokens<N: Num>(value: N) -> N {
+    value.at_least(0.0).at_most(1e60)
 }
 
 #[cfg(test)]

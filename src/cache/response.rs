@@ -1,6 +1,7 @@
 //! Hit rate of a cache of whole answers.
 
-use super::{CacheStack, HitRate, Popularity, ResponseCache};
+use super::{CacheStack, DerivedHit, HitRate, Popularity, ResponseCache};
+use crate::stats::Num;
 
 /// Share of the cacheable requests that a response cache answers, 0..=1.
 ///
@@ -19,32 +20,44 @@ pub fn response_hit(hit: &HitRate<f64>, popularity: &Popularity, requests_per_se
         HitRate::Given(share) => share.max(0.0).min(1.0),
         HitRate::Derived(derived) => {
             let by_time = requests_per_sec.max(0.0) * derived.ttl_secs.max(0.0);
-            // The solution for the capacity is dear; it is not needed while time empties the cache faster.
-            let tau = if popularity.items_at(by_time) <= derived.capacity_items {
-                by_time
-            } else {
-                popularity.characteristic_tau(derived.capacity_items).min(by_time)
-            };
-            popularity.hit_at(tau)
+            popularity.hit_at(popularity.tau_within(derived.capacity_items, by_time))
         }
+    }
+}
+
+/// [`response_hit`] of each lane.
+#[inline(always)]
+fn each_hit<N: Num>(hit: &HitRate<N>, popularity: &[Popularity], requests_per_sec: N) -> N {
+    match hit {
+        HitRate::Given(share) => share.at_least(0.0).at_most(1.0),
+        HitRate::Derived(_) if popularity.is_empty() => N::of(0.0),
+        HitRate::Derived(derived) => N::from_fn(|lane| {
+            let derived = DerivedHit {
+                capacity_items: derived.capacity_items.lane(lane),
+                ttl_secs: derived.ttl_secs.lane(lane),
+            };
+            let popularity = &popularity[lane.min(popularity.len() - 1)];
+            response_hit(&HitRate::Derived(derived), popularity, requests_per_sec.lane(lane))
+        }),
     }
 }
 
 /// What the response caches in front of a plan do with a stream of requests; all are shares of the requests, 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct StackHits {
+pub struct StackHits<N = f64> {
     /// Asks the exact cache, or would if there were one: what may be cached at all.
-    pub asked: f64,
+    pub asked: N,
     /// Answered by the exact cache.
-    pub exact: f64,
+    pub exact: N,
     /// Answered by the semantic cache, which is asked for what the exact one does not answer.
-    pub semantic: f64,
+    pub semantic: N,
 }
 
-impl StackHits {
+impl<N: Num> StackHits<N> {
     /// Answered by either.
     #[must_use]
-    pub const fn total(&self) -> f64 {
+    #[inline(always)]
+    pub fn total(&self) -> N {
         self.exact + self.semantic
     }
 }
@@ -52,22 +65,20 @@ impl StackHits {
 /// The hits of a stack of caches, exact before semantic.
 ///
 /// - `cacheable_share`: share of the requests that may be answered from a cache, 0..=1.
-/// - `popularity`: of the distinct requests; without one a derived hit rate is 0.
+/// - `popularity`: of the distinct requests in each lane, or one for all; without one a derived hit rate is 0.
 /// - `requests_per_sec`: all requests, cacheable or not.
 #[must_use]
-pub fn stack_hits(
-    stack: &CacheStack<f64>,
-    cacheable_share: f64,
-    popularity: Option<&Popularity>,
-    requests_per_sec: f64,
-) -> StackHits {
-    let asked = cacheable_share.max(0.0).min(1.0);
-    let of = |cache: &Option<ResponseCache<f64>>, asked: f64| match (cache.as_ref(), popularity) {
-        (Some(cache), Some(popularity)) => {
-            asked * response_hit(&cache.hit, popularity, asked * requests_per_sec)
-        }
-        (Some(ResponseCache { hit: HitRate::Given(share), .. }), None) => asked * share.max(0.0).min(1.0),
-        _ => 0.0,
+#[inline(always)]
+pub fn stack_hits<N: Num>(
+    stack: &CacheStack<N>,
+    cacheable_share: N,
+    popularity: &[Popularity],
+    requests_per_sec: N,
+) -> StackHits<N> {
+    let asked = cacheable_share.at_least(0.0).at_most(1.0);
+    let of = |cache: &Option<ResponseCache<N>>, asked: N| match cache {
+        Some(cache) => asked * each_hit(&cache.hit, popularity, asked * requests_per_sec),
+        None => N::of(0.0),
     };
     let exact = of(&stack.exact, asked);
     StackHits { asked, exact, semantic: of(&stack.semantic, asked - exact) }
@@ -75,7 +86,6 @@ pub fn stack_hits(
 
 #[cfg(test)]
 mod tests {
-    use super::super::DerivedHit;
     use super::*;
 
     fn cache(hit: HitRate<f64>) -> ResponseCache<f64> {
@@ -95,12 +105,12 @@ mod tests {
             exact: Some(cache(HitRate::Given(0.4))),
             semantic: Some(cache(HitRate::Given(0.25))),
         };
-        let hits = stack_hits(&stack, 0.8, None, 5.0);
+        let hits = stack_hits(&stack, 0.8, &[], 5.0);
         assert!((hits.exact - 0.32).abs() < 1e-12 && (hits.semantic - 0.12).abs() < 1e-12, "{hits:?}");
         assert!((hits.total() - 0.44).abs() < 1e-12);
         let only = CacheStack { exact: None, semantic: stack.semantic };
-        assert!((stack_hits(&only, 0.8, None, 5.0).semantic - 0.2).abs() < 1e-12);
-        assert_eq!(stack_hits(&CacheStack { exact: None, semantic: None }, 0.8, None, 5.0).total(), 0.0);
+        assert!((stack_hits(&only, 0.8, &[], 5.0).semantic - 0.2).abs() < 1e-12);
+        assert_eq!(stack_hits(&CacheStack { exact: None, semantic: None }, 0.8, &[], 5.0).total(), 0.0);
     }
 
     #[test]
@@ -110,12 +120,12 @@ mod tests {
             exact: Some(cache(derived(500.0, 600.0))),
             semantic: Some(cache(derived(900.0, 6_000.0))),
         };
-        let hits = stack_hits(&stack, 0.5, Some(&popularity), 20.0);
+        let hits = stack_hits(&stack, 0.5, std::slice::from_ref(&popularity), 20.0);
         let exact = 0.5 * response_hit(&derived(500.0, 600.0), &popularity, 10.0);
         let left = 0.5 - exact;
         let semantic = left * response_hit(&derived(900.0, 6_000.0), &popularity, 20.0 * left);
         assert!((hits.exact - exact).abs() < 1e-12 && (hits.semantic - semantic).abs() < 1e-12, "{hits:?}");
-        assert_eq!(stack_hits(&stack, 0.5, None, 20.0).total(), 0.0);
+        assert_eq!(stack_hits(&stack, 0.5, &[], 20.0).total(), 0.0);
     }
 
     fn derived(capacity_items: f64, ttl_secs: f64) -> HitRate<f64> {

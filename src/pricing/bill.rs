@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::Num;
+
 macro_rules! lines {
     ($($(#[$doc:meta])* $line:ident = $id:literal, $label:literal,
         $driver:ident $behaviour:ident $relation:ident $control:ident $timing:ident $visibility:ident;)+) => {
@@ -232,39 +234,45 @@ labelled! {
 
 /// Amounts by line, US dollars: one month of one plan, or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bill([f64; LINES]);
+pub struct Bill<N = f64>([N; LINES]);
 
-impl Default for Bill {
+impl<N: Num> Default for Bill<N> {
     fn default() -> Self {
-        Self([0.0; LINES])
+        Self([N::of(0.0); LINES])
     }
 }
 
-impl Bill {
+impl<N: Num> Bill<N> {
     /// Adds to a line, US dollars.
-    pub fn add(&mut self, line: Line, usd: f64) {
+    #[inline(always)]
+    pub fn add(&mut self, line: Line, usd: N) {
         self.0[line as usize] += usd;
     }
 
     /// The amount of a line, US dollars.
     #[must_use]
-    pub fn get(&self, line: Line) -> f64 {
+    #[inline(always)]
+    pub fn get(&self, line: Line) -> N {
         self.0[line as usize]
     }
 
     /// The sum of all lines, US dollars, summed in the order of [`Line::ALL`].
     #[must_use]
-    pub fn total(&self) -> f64 {
-        self.0.iter().sum()
+    #[inline(always)]
+    pub fn total(&self) -> N {
+        self.0.iter().fold(N::of(0.0), |sum, usd| sum + *usd)
     }
 
     /// Adds `factor` times another bill.
-    pub fn add_scaled(&mut self, other: &Self, factor: f64) {
+    #[inline(always)]
+    pub fn add_scaled(&mut self, other: &Self, factor: N) {
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            *mine += factor * theirs;
+            *mine += factor * *theirs;
         }
     }
+}
 
+impl Bill {
     /// The lines and their amounts, zeros included.
     pub fn lines(&self) -> impl Iterator<Item = (Line, f64)> + '_ {
         Line::ALL.iter().map(|&line| (line, self.get(line)))

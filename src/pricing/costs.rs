@@ -1,14 +1,15 @@
 //! Everything beside tokens and GPUs: people, network, gateway, and what is paid once.
 
 use super::{Bill, CostItem, Line, PlanCosts};
+use crate::stats::Num;
 
 /// What a plan's other costs depend on in one month.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PlanUse {
+pub struct PlanUse<N = f64> {
     /// Requests.
-    pub requests: f64,
+    pub requests: N,
     /// Tokens of input and output that cross the network.
-    pub tokens: f64,
+    pub tokens: N,
     /// Whether it is the first month: what is paid once is paid then.
     pub first_month: bool,
 }
@@ -20,9 +21,10 @@ pub struct PlanUse {
 ///
 /// - `engineer_usd_per_year`: full cost of one engineer, US dollars; >= 0.
 #[must_use]
-pub fn costs_bill(costs: &PlanCosts<f64>, usage: &PlanUse, engineer_usd_per_year: f64) -> Bill {
+#[inline(always)]
+pub fn costs_bill<N: Num>(costs: &PlanCosts<N>, usage: &PlanUse<N>, engineer_usd_per_year: N) -> Bill<N> {
     let mut bill = Bill::default();
-    let mut item = |line: Line, item: &CostItem<f64>| {
+    let mut item = |line: Line, item: &CostItem<N>| {
         bill.add(line, item.usd_per_month + item.fte * engineer_usd_per_year / 12.0);
     };
     item(Line::PromptEngineering, &costs.prompt_engineering);
@@ -42,10 +44,11 @@ pub fn costs_bill(costs: &PlanCosts<f64>, usage: &PlanUse, engineer_usd_per_year
     bill
 }
 
-impl PlanCosts<f64> {
+impl<N: Num> PlanCosts<N> {
     /// Egress per token of input and output, US dollars.
     #[must_use]
-    pub fn usd_per_token(&self) -> f64 {
+    #[inline(always)]
+    pub fn usd_per_token(&self) -> N {
         const BYTES_PER_GB: f64 = 1e9;
         self.bytes_per_token / BYTES_PER_GB * self.egress_usd_per_gb
     }

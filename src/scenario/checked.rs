@@ -11,7 +11,7 @@ use crate::pricing::{Api, Rates};
 use crate::routing::{Endpoint, Plan, Router, Serves};
 use crate::serving::{GpuFacts, ModelFacts, WeekShape};
 use crate::stats::quantities::{Instantiate as _, Path, Quantified as _};
-use crate::stats::{Copula, Estimate, RankPair, Sampler, Stream, normal_quantile};
+use crate::stats::{Copula, Estimate, Lanes, Num, RankPair, Sampler, Stream, normal_quantile, turn_by_turn};
 use crate::unit::HOURS_PER_WEEK;
 
 use super::draft::{ScenarioDraft, ScenarioOf};
@@ -46,11 +46,12 @@ pub struct Variable {
 }
 
 impl Variable {
-    /// The value at a uniform number; the estimate has passed its check, so that the second path is never taken.
-    fn sample(&self, uniform: f64) -> f64 {
+    /// The value at each uniform number; the estimate has passed its check, so that the second path is never taken.
+    #[inline(always)]
+    fn sample<N: Num>(&self, uniform: N) -> N {
         match self.sampler.get_or_init(|| Sampler::new(&self.estimate).ok()) {
-            Some(sampler) => sampler.sample(uniform),
-            None => self.estimate.quantile(uniform),
+            Some(sampler) => sampler.sample(uniform).map(|value| self.range.clamp(value)),
+            None => uniform.map(|uniform| self.range.clamp(self.estimate.quantile(uniform))),
         }
     }
 }
@@ -81,7 +82,7 @@ impl Facts {
                     distinct.push(use_case.weights);
                 }
             }
-            WeekShape::new(distinct)
+            WeekShape::new(&distinct)
         })
     }
 }
@@ -256,66 +257,74 @@ impl Scenario {
         !self.variables.is_empty() || self.point.settings.demand_noise_cv > 0.0
     }
 
-    /// A place for draws: the state of the world that a trial overwrites.
+    /// A place for draws: the states of the world that trials overwrite.
     #[must_use]
-    pub fn draw(&self) -> Draw {
+    pub fn draw<N: Num>(&self) -> Draw<N> {
         Draw {
-            state: self.point.clone(),
-            values: vec![0.0; self.variables.len()],
-            noise: vec![1.0; self.facts.months.len()],
+            state: self.draft.instantiate(&mut |estimate| N::of(estimate.point())),
+            values: vec![N::of(0.0); self.variables.len()],
+            noise: vec![N::of(1.0); self.facts.months.len()],
             noise_stream: Stream::new(self.point.settings.seed, "settings.demand_noise"),
             scores: Vec::new(),
         }
     }
 
-    /// The point state with one uncertain quantity at another value.
+    /// Point states side by side, in each of which one uncertain quantity has another value.
+    ///
+    /// - `moved`: for each lane, the position in [`Scenario::variables`] and the value; lanes beyond are point states.
     #[must_use]
-    pub fn state_with(&self, variable: usize, value: f64) -> ScenarioOf<f64> {
-        let mut state = self.point.clone();
-        if let Some(variable) = self.variables.get(variable) {
-            let value = variable.range.clamp(value);
-            let mut leaf = 0;
-            state.each_mut(&mut |quantity: &mut f64| {
-                if leaf == variable.leaf {
-                    *quantity = value;
+    pub fn states_with(&self, moved: &[(usize, f64)]) -> ScenarioOf<Lanes> {
+        let mut state = self.point_lanes();
+        let mut leaf = 0;
+        state.each_mut(&mut |quantity: &mut Lanes| {
+            for (lane, (variable, value)) in quantity.0.iter_mut().zip(moved) {
+                if let Some(variable) = self.variables.get(*variable).filter(|of| of.leaf == leaf) {
+                    *lane = variable.range.clamp(*value);
                 }
-                leaf += 1;
-            });
-        }
+            }
+            leaf += 1;
+        });
         state
+    }
+
+    /// The point state in every lane.
+    #[must_use]
+    pub fn point_lanes(&self) -> ScenarioOf<Lanes> {
+        self.draft.instantiate(&mut |estimate| Lanes::of(estimate.point()))
     }
 }
 
-/// One state of the world, overwritten trial by trial.
+/// States of the world, one per lane, overwritten trial by trial.
 #[derive(Debug, Clone)]
-pub struct Draw {
-    /// The state.
-    pub state: ScenarioOf<f64>,
+pub struct Draw<N = f64> {
+    /// The states.
+    pub state: ScenarioOf<N>,
     /// The values of the uncertain quantities, in the order of [`Scenario::variables`].
-    pub values: Vec<f64>,
+    pub values: Vec<N>,
     /// Factor on each month's volume, mean 1.
-    pub noise: Vec<f64>,
+    pub noise: Vec<N>,
     noise_stream: Stream,
-    scores: Vec<f64>,
+    scores: Vec<N>,
 }
 
-impl Draw {
-    /// Becomes trial `index`: each quantity is `F⁻¹(u(seed, path, index))`, so no other quantity, thread or block
-    /// size changes it.
-    pub fn become_trial(&mut self, scenario: &Scenario, index: u64) {
+impl<N: Num> Draw<N> {
+    /// Becomes the trials from `first` on, one per lane: each quantity is `F⁻¹(u(seed, path, index))`, so no other
+    /// quantity, thread or block size changes it.
+    #[inline(always)]
+    pub fn become_trials(&mut self, scenario: &Scenario, first: u64) {
         for (value, variable) in self.values.iter_mut().zip(&scenario.variables) {
-            *value = variable.stream.uniform(index);
+            *value = N::from_fn(|lane| variable.stream.uniform(first + lane as u64));
         }
         if let Some(copula) = &scenario.copula {
             copula.apply(&mut self.values, &mut self.scores);
         }
         for (value, variable) in self.values.iter_mut().zip(&scenario.variables) {
-            *value = variable.range.clamp(variable.sample(*value));
+            *value = variable.sample(*value);
         }
         let mut pending = self.values.iter().zip(&scenario.variables);
         let mut next = pending.next();
         let mut leaf = 0;
-        self.state.each_mut(&mut |quantity: &mut f64| {
+        self.state.each_mut(&mut |quantity: &mut N| {
             if let Some((value, variable)) = next
                 && variable.leaf == leaf
             {
@@ -324,22 +333,25 @@ impl Draw {
             }
             leaf += 1;
         });
-        self.draw_noise(index);
+        self.draw_noise(first);
     }
 
     /// Log-normal with mean 1: exp(sigma z - sigma²/2), sigma² = ln(1 + cv²).
-    fn draw_noise(&mut self, index: u64) {
+    #[inline(always)]
+    fn draw_noise(&mut self, first: u64) {
         let cv = self.state.settings.demand_noise_cv;
-        if cv <= 0.0 {
-            self.noise.fill(1.0);
+        if !cv.any_above(0.0) {
+            self.noise.fill(N::of(1.0));
             return;
         }
-        let variance = (1.0 + cv * cv).ln();
-        let sigma = variance.sqrt();
-        let first = index * self.noise.len() as u64;
-        for (month, factor) in self.noise.iter_mut().enumerate() {
-            let z = normal_quantile(self.noise_stream.uniform(first + month as u64));
-            *factor = (sigma * z - 0.5 * variance).exp();
+        let variance = (cv * cv).map(f64::ln_1p);
+        let (sigma, half) = (variance.root(), variance * 0.5);
+        let months = self.noise.len() as u64;
+        for (factor, month) in self.noise.iter_mut().zip(0..) {
+            turn_by_turn();
+            let uniform =
+                N::from_fn(|lane| self.noise_stream.uniform((first + lane as u64) * months + month));
+            *factor = (sigma * normal_quantile(uniform) - half).e_to();
         }
     }
 }

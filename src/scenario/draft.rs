@@ -15,7 +15,8 @@ pub const SCHEMA: u32 = 1;
 pub type ScenarioDraft = ScenarioOf<Estimate>;
 
 quantified! {
-    /// Everything that one file holds. `ScenarioOf<Estimate>` is the draft, `ScenarioOf<f64>` one state of the world.
+    /// Everything that one file holds. `ScenarioOf<Estimate>` is the draft, `ScenarioOf<f64>` one state of the world,
+    /// `ScenarioOf<Lanes>` eight of them side by side.
     pub struct ScenarioOf<Q> {
         /// Version of the file's structure.
         pub schema: u32,

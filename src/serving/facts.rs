@@ -1,6 +1,7 @@
 //! What the serving maths needs of a model and a GPU, prepared once and read by every trial.
 
 use super::{Precision, WeightFormat};
+use crate::stats::Num;
 
 /// Architecture of a model in the numbers that memory and time depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,10 +207,11 @@ impl ModelFacts {
 
     /// Bytes of KV of one sequence of `context` tokens, one copy: growing layers, and sliding ones up to their window.
     #[must_use]
-    pub fn kv_bytes(&self, context: f64, precision: Precision) -> f64 {
-        let context = context.max(0.0);
-        let sliding = self.sliding.map_or(0.0, |s| s.kv_elements * context.min(s.window));
-        (self.kv_elements * context + sliding) * precision.bytes_per_kv()
+    #[inline(always)]
+    pub fn kv_bytes<N: Num>(&self, context: N, precision: Precision) -> N {
+        let context = context.at_least(0.0);
+        let sliding = self.sliding.map_or(N::of(0.0), |s| context.at_most(s.window) * s.kv_elements);
+        (context * self.kv_elements + sliding) * precision.bytes_per_kv()
     }
 
     /// Copies of the KV that a split over `gpus` keeps: tensor parallelism divides by KV heads, and a latent vector

@@ -1,6 +1,7 @@
 //! Replicas over the 168 hours of a week: what is paid, what is busy, what does not fit.
 
 use super::{Fleet, Scaling};
+use crate::stats::Num;
 use crate::unit::HOURS_PER_WEEK;
 
 /// A week of a fleet. Hours are replica-hours.
@@ -61,23 +62,24 @@ pub fn week(load: &Hours, fleet: &Fleet<f64>, fill_share: Option<f64>) -> FleetW
 }
 
 /// Replica-hours of a week in which each rise is started ahead of its hour.
-fn paid_hours(serving: &Hours, startup_minutes: u32) -> f64 {
+#[inline(always)]
+pub(super) fn paid_hours<N: Num>(serving: &[N; HOURS_PER_WEEK], startup_minutes: u32) -> N {
     // A replica that serves within the next `ahead` hours runs already; a week's maximum cannot grow further.
     let ahead = (startup_minutes / 60).min(HOURS_PER_WEEK as u32) as usize;
     let rest = f64::from(startup_minutes % 60) / 60.0;
     let mut on = *serving;
     for hours in 1..=ahead {
         for (hour, replicas) in on.iter_mut().enumerate() {
-            *replicas = replicas.max(serving[(hour + hours) % HOURS_PER_WEEK]);
+            *replicas = replicas.larger(serving[(hour + hours) % HOURS_PER_WEEK]);
         }
     }
-    let mut started = [0.0; HOURS_PER_WEEK];
-    for (hour, extra) in started.iter_mut().enumerate() {
-        *extra = (serving[(hour + ahead + 1) % HOURS_PER_WEEK] - on[hour]).max(0.0);
+    let (mut running, mut started) = (N::of(0.0), N::of(0.0));
+    for (hour, on) in on.iter().enumerate() {
+        running += *on;
+        started += (serving[(hour + ahead + 1) % HOURS_PER_WEEK] - *on).at_least(0.0);
     }
-    sum(&on) + rest * sum(&started)
+    running + started * rest
 }
-
 fn tally(load: &Hours, serving: &Hours, paid: f64, fill: f64, fill_share: Option<f64>) -> FleetWeek {
     let mut served = [0.0; HOURS_PER_WEEK];
     let mut utilisation = [0.0; HOURS_PER_WEEK];
@@ -103,13 +105,15 @@ fn tally(load: &Hours, serving: &Hours, paid: f64, fill: f64, fill_share: Option
 
 /// The smallest whole number that is not smaller; 1e-9 above a whole number still counts as it.
 #[inline(always)]
-pub(super) fn whole(x: f64) -> f64 {
+pub(super) fn whole<N: Num>(x: N) -> N {
     // Adding and taking away 2^52 rounds without a call per hour, so that the loop over the week vectorises.
     const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
-    let x = x - 1e-9;
-    let near = (x + ULP_IS_ONE) - ULP_IS_ONE;
-    let up = if near < x { near + 1.0 } else { near };
-    if up > 0.0 { up } else { 0.0 }
+    x.map(|x| {
+        let x = x - 1e-9;
+        let near = (x + ULP_IS_ONE) - ULP_IS_ONE;
+        let up = if near < x { near + 1.0 } else { near };
+        if up > 0.0 { up } else { 0.0 }
+    })
 }
 
 const LANES: usize = 8;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::calibration::Calibration;
+use crate::stats::Num;
 
 /// Exponent of the smooth maximum `(mem^p + comp^p)^(1/p)` where the user states the efficiencies.
 ///
@@ -18,7 +19,8 @@ const INTERVALS: usize = 512;
 #[derive(Debug, PartialEq)]
 pub(super) struct Knee {
     exponent: f64,
-    nodes: Vec<(f64, f64)>,
+    /// Of each interval, the cubic over its width: lowest power first.
+    pieces: Box<[[f64; 4]; INTERVALS]>,
 }
 
 static STATED: LazyLock<Knee> = LazyLock::new(|| Knee::new(KNEE));
@@ -39,7 +41,13 @@ impl Knee {
             let most = 3.0 * (nodes[k].0 - nodes[k - 1].0).min(nodes[k + 1].0 - nodes[k].0);
             nodes[k].1 = nodes[k].1.min(most);
         }
-        Self { exponent, nodes }
+        let mut pieces = Box::new([[0.0; 4]; INTERVALS]);
+        for (piece, ends) in pieces.iter_mut().zip(nodes.windows(2)) {
+            let ((left, s0), (right, s1)) = (ends[0], ends[1]);
+            let rise = right - left;
+            *piece = [left, s0, 3.0 * rise - 2.0 * s0 - s1, s0 + s1 - 2.0 * rise];
+        }
+        Self { exponent, pieces }
     }
 
     /// The table of the shipped calibration, if it has this exponent.
@@ -48,30 +56,33 @@ impl Knee {
     }
 
     /// `(a^p + b^p)^(1/p)`: at least the larger, at most `2^(1/p)` times it. Negative numbers count as 0.
-    #[inline]
-    pub(super) fn smooth_max(&self, a: f64, b: f64) -> f64 {
-        let (high, low) = if a > b { (a, b) } else { (b, a) };
-        if low <= 0.0 {
-            return high.max(0.0);
-        }
-        high * self.above_one(low / high)
+    #[inline(always)]
+    pub(super) fn smooth_max<N: Num>(&self, a: N, b: N) -> N {
+        let (a, b) = (a.at_least(0.0), b.at_least(0.0));
+        let (high, low) = (a.larger(b), a.smaller(b));
+        let ratio = high.pick_above(N::of(0.0), low / high, N::of(0.0));
+        high * ratio.root().root().map(|q| self.above_one(q))
     }
 
-    /// `(1 + r^p)^(1/p)` for `r` in 0..=1.
-    #[inline]
-    fn above_one(&self, r: f64) -> f64 {
-        let place = r.sqrt().sqrt() * INTERVALS as f64;
-        let node = (place as usize).min(INTERVALS - 1);
-        let t = place - node as f64;
-        let ((left, s0), (right, s1)) = (self.nodes[node], self.nodes[node + 1]);
-        let rise = right - left;
-        left + t * (s0 + t * ((3.0 * rise - 2.0 * s0 - s1) + t * (s0 + s1 - 2.0 * rise)))
+    /// `(1 + r^p)^(1/p)` for the fourth root of `r`, 0..=1.
+    #[inline(always)]
+    fn above_one(&self, q: f64) -> f64 {
+        // Adding 1.5 * 2^52 rounds to a whole number, which then stands in the low bits; half less rounds down.
+        const SHIFT: f64 = 6_755_399_441_055_744.0;
+        const LAST: f64 = INTERVALS as f64 - 1.0;
+        let place = q * INTERVALS as f64;
+        let down = place - 0.5;
+        let down = if down < LAST { down } else { LAST };
+        let shifted = down + SHIFT;
+        let t = place - (shifted - SHIFT);
+        let [a, b, c, d] = self.pieces[shifted.to_bits() as usize % INTERVALS];
+        a + t * (b + t * (c + t * d))
     }
 }
 
-/// The smooth maximum where the user states the efficiencies.
-pub(super) fn smooth_max(a: f64, b: f64) -> f64 {
-    STATED.smooth_max(a, b)
+/// The table where the user states the efficiencies.
+pub(super) fn stated() -> &'static Knee {
+    &STATED
 }
 
 /// The smooth maximum of any exponent, by its formula.

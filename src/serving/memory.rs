@@ -3,11 +3,12 @@
 use thiserror::Error;
 
 use super::{Deployment, GpuFacts, ModelFacts, PerfError};
+use crate::stats::Num;
 use crate::unit::Bytes;
 
 /// Memory of one replica, in bytes over all its GPUs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Memory {
+pub struct Memory<N = f64> {
     /// Weights.
     pub weights_bytes: f64,
     /// KV of one more token while every layer still grows, all copies.
@@ -15,12 +16,12 @@ pub struct Memory {
     /// Activations, buffers and runtime.
     pub activation_bytes: f64,
     /// What the engine may use.
-    pub usable_bytes: f64,
-    /// What is left for KV; > 0.
-    pub kv_budget_bytes: f64,
+    pub usable_bytes: N,
+    /// What is left for KV; > 0 in at least one lane, and in the others the model does not fit.
+    pub kv_budget_bytes: N,
     /// Tokens whose KV fits, while every layer still grows. Models with sliding windows hold more: see
     /// [`Memory::sequences`].
-    pub kv_tokens: f64,
+    pub kv_tokens: N,
 }
 
 /// Why a deployment cannot be run.
@@ -83,7 +84,12 @@ fn activation_bytes_per_gpu(model: &ModelFacts, gpus: f64) -> f64 {
 ///
 /// # Errors
 /// [`ServingError::DoesNotFit`] with both sizes, [`ServingError::TensorParallel`] if heads do not divide.
-pub fn memory(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result<Memory, ServingError> {
+#[inline(always)]
+pub fn memory<N: Num>(
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    d: &Deployment<N>,
+) -> Result<Memory<N>, ServingError> {
     let gpus = f64::from(d.gpus_per_replica.max(1));
     if model.heads >= 1.0 && model.heads % gpus != 0.0 {
         return Err(ServingError::TensorParallel {
@@ -93,11 +99,11 @@ pub fn memory(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result
     }
     let weights_bytes = model.weights_bytes(d.weights);
     let activation_bytes = gpus * (RUNTIME_BYTES_PER_GPU + activation_bytes_per_gpu(model, gpus));
-    let usable_bytes = gpus * gpu.memory_bytes * d.memory_share.clamp(0.0, 1.0);
+    let usable_bytes = d.memory_share.at_least(0.0).at_most(1.0) * (gpus * gpu.memory_bytes);
     let kv_budget_bytes = usable_bytes - weights_bytes - activation_bytes;
-    if kv_budget_bytes <= 0.0 {
+    if !kv_budget_bytes.any_above(0.0) {
         let need = Bytes(weights_bytes + activation_bytes);
-        return Err(ServingError::DoesNotFit { need, have: Bytes(usable_bytes) });
+        return Err(ServingError::DoesNotFit { need, have: Bytes(usable_bytes.lane(0)) });
     }
     let kv_bytes_per_token = model.kv_bytes(1.0, d.kv_cache) * model.kv_copies(gpus);
     let kv_tokens = kv_budget_bytes / kv_bytes_per_token.max(1e-3);
@@ -111,11 +117,12 @@ pub fn memory(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result
     })
 }
 
-impl Memory {
-    /// Sequences of `context` tokens whose KV fits at once; a real number, >= 0.
+impl<N: Num> Memory<N> {
+    /// Sequences of `context` tokens whose KV fits at once; a real number, below 0 where not even the weights fit.
     #[must_use]
-    pub fn sequences(&self, model: &ModelFacts, d: &Deployment<f64>, context: f64) -> f64 {
+    #[inline(always)]
+    pub fn sequences(&self, model: &ModelFacts, d: &Deployment<N>, context: N) -> N {
         let copies = model.kv_copies(f64::from(d.gpus_per_replica.max(1)));
-        self.kv_budget_bytes / (model.kv_bytes(context.max(1.0), d.kv_cache) * copies).max(1e-3)
+        self.kv_budget_bytes / (model.kv_bytes(context.at_least(1.0), d.kv_cache) * copies).at_least(1e-3)
     }
 }

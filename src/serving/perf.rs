@@ -19,6 +19,7 @@ use super::knee::{Knee, smooth_max_of};
 use super::memory::STEP_TOKENS;
 use super::roofline::within;
 use super::setup::{Parts, PerfError, PerfMemory, Setup, check, memory};
+use crate::stats::Num;
 
 /// A link above this is NVLink, Infinity Fabric or their like, in bytes per second.
 const FAST_LINK: f64 = 100e9;
@@ -28,25 +29,26 @@ const ACTIVATION_BYTES: f64 = 2.0;
 
 /// Time of one step by part, in seconds; the parts add up to the step.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
-pub struct PerfStep {
+pub struct PerfStep<N = f64> {
     /// Projections, feed-forward layers and head.
-    pub dense_secs: f64,
+    pub dense_secs: N,
     /// Routed experts.
-    pub expert_secs: f64,
+    pub expert_secs: N,
     /// Attention and reading KV.
-    pub attention_secs: f64,
+    pub attention_secs: N,
     /// Activations through memory.
-    pub activation_secs: f64,
+    pub activation_secs: N,
     /// All-reduces and all-to-alls.
-    pub collective_secs: f64,
+    pub collective_secs: N,
     /// Launches and host.
-    pub overhead_secs: f64,
+    pub overhead_secs: N,
 }
 
-impl PerfStep {
+impl<N: Num> PerfStep<N> {
     /// The whole step, in seconds.
     #[must_use]
-    pub fn total(&self) -> f64 {
+    #[inline(always)]
+    pub fn total(&self) -> N {
         self.dense_secs
             + self.expert_secs
             + self.attention_secs
@@ -65,7 +67,7 @@ struct Stream {
 
 /// A deployment, prepared: cheap to evaluate at any batch and lengths.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Perf {
+pub struct Perf<N = f64> {
     attention: Stream,
     feed_forward: Stream,
     head: Stream,
@@ -93,12 +95,12 @@ pub struct Perf {
     table: Option<&'static Knee>,
     data_parallel: f64,
     pipeline: f64,
-    drafted: f64,
+    drafted: N,
     /// Tokens that a step yields per sequence.
-    pub(super) yielded: f64,
-    draft_cost: f64,
+    pub(super) yielded: N,
+    draft_cost: N,
     /// What fits.
-    pub memory: PerfMemory,
+    pub memory: PerfMemory<N>,
     pub(super) sequences_max: f64,
     pub(super) ttft_fixed: f64,
     pub(super) constants: ServingConstants,
@@ -152,12 +154,12 @@ impl Rates<'_> {
     }
 }
 
-impl Perf {
+impl<N: Num> Perf<N> {
     /// Prepares a deployment with the shipped calibration.
     ///
     /// # Errors
     /// [`PerfError`] where parallelism, data sheet or memory do not allow it.
-    pub fn prepare(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup) -> Result<Self, PerfError> {
+    pub fn prepare(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup<N>) -> Result<Self, PerfError> {
         Self::with(model, gpu, setup, &Calibration::shipped().serving)
     }
 
@@ -168,7 +170,7 @@ impl Perf {
     pub fn with(
         model: &ModelFacts,
         gpu: &GpuFacts,
-        setup: &Setup,
+        setup: &Setup<N>,
         c: &ServingConstants,
     ) -> Result<Self, PerfError> {
         check(model, gpu, setup)?;
@@ -180,9 +182,9 @@ impl Perf {
     fn built(
         model: &ModelFacts,
         gpu: &GpuFacts,
-        setup: &Setup,
+        setup: &Setup<N>,
         c: &ServingConstants,
-        memory: PerfMemory,
+        memory: PerfMemory<N>,
     ) -> Self {
         let parts = Parts::of(model, setup.weights);
         let tp = f64::from(setup.tensor_parallel);
@@ -280,9 +282,11 @@ impl Perf {
             table: Knee::shipped(c.knee),
             data_parallel: dp,
             pipeline: f64::from(setup.pipeline_parallel),
-            drafted: setup.draft.map_or(0.0, |d| d.tokens.clamp(0.0, 64.0)),
-            yielded: setup.draft.map_or(1.0, |d| d.yielded.clamp(1.0, 64.0)),
-            draft_cost: setup.draft.map_or(0.0, |d| d.tokens.max(0.0) * d.cost_share.max(0.0)),
+            drafted: setup.draft.map_or(N::of(0.0), |d| d.tokens.at_least(0.0).at_most(64.0)),
+            yielded: setup.draft.map_or(N::of(1.0), |d| d.yielded.at_least(1.0).at_most(64.0)),
+            draft_cost: setup
+                .draft
+                .map_or(N::of(0.0), |d| d.tokens.at_least(0.0) * d.cost_share.at_least(0.0)),
             memory,
             sequences_max: setup.max_sequences.unwrap_or_else(|| of(&c.sequences, setup.engine)).max(1.0),
             ttft_fixed: of(&c.ttft_secs, setup.engine),
@@ -291,12 +295,25 @@ impl Perf {
     }
 
     /// The smooth maximum of memory and compute.
-    #[inline]
-    fn meet(&self, a: f64, b: f64) -> f64 {
+    #[inline(always)]
+    fn meet(&self, a: N, b: N) -> N {
         match self.table {
             Some(table) => table.smooth_max(a, b),
-            None => smooth_max_of(self.knee, a, b),
+            None => meet_by_formula(self.knee, a, b),
         }
+    }
+
+    /// Weights that every token of a step meets.
+    #[inline(always)]
+    fn stream(&self, stream: &Stream, passes: N, tokens: N) -> N {
+        self.meet(passes * stream.read, tokens * stream.per_token)
+    }
+
+    /// Seconds for a context in full layers, and in sliding ones up to their window.
+    #[inline(always)]
+    fn seen(&self, context: N, full: f64, sliding: f64) -> N {
+        let far = context * full;
+        if sliding > 0.0 { far + context.at_most(self.window) * sliding } else { far }
     }
 
     /// One step of the replica.
@@ -308,50 +325,50 @@ impl Perf {
     /// More tokens than a step holds take several passes. Under pipeline parallelism the time is that of one
     /// micro-batch through all stages, which is also when its next token comes.
     #[must_use]
-    pub fn step(&self, sequences: f64, context: f64, prompt_tokens: f64, prompt_context: f64) -> PerfStep {
+    #[inline(always)]
+    pub fn step(&self, sequences: N, context: N, prompt_tokens: N, prompt_context: N) -> PerfStep<N> {
         let decoding = sequences / self.pipeline / self.data_parallel;
         let prompts = prompt_tokens / self.data_parallel;
-        let verified = decoding * (1.0 + self.drafted);
+        let verified = decoding * (self.drafted + 1.0);
         let tokens = verified + prompts;
-        let passes = (tokens / STEP_TOKENS).max(1.0);
-        let stream = |s: &Stream| self.meet(s.read * passes, s.per_token * tokens);
+        let passes = (tokens / STEP_TOKENS).at_least(1.0);
 
-        let dense_secs = stream(&self.attention)
-            + stream(&self.feed_forward)
-            + self.meet(self.head.read, self.head.per_token * verified);
+        let dense_secs = self.stream(&self.attention, passes, tokens)
+            + self.stream(&self.feed_forward, passes, tokens)
+            + self.meet(N::of(self.head.read), verified * self.head.per_token);
         let expert_secs = if self.has_experts {
             let everywhere = tokens * self.data_parallel;
-            let touched = 1.0 - (self.miss_ln * (everywhere / passes)).exp();
-            self.meet(self.experts.read * touched * passes, self.experts.per_token * everywhere)
+            let touched = (everywhere / passes * -self.miss_ln).found_within();
+            self.meet(touched * passes * self.experts.read, everywhere * self.experts.per_token)
                 * self.imbalance
-                + self.expert_activation * everywhere
-                + self.expert_fixed * passes
+                + everywhere * self.expert_activation
+                + passes * self.expert_fixed
         } else {
-            0.0
+            N::of(0.0)
         };
-        let seen = context.min(self.window);
-        let looked = prompt_context.min(self.window);
-        let pair = |full: f64, windowed: f64, far: f64, near: f64| {
-            full * far + if windowed > 0.0 { windowed * near } else { 0.0 }
-        };
-        let read = decoding * pair(self.kv, self.kv_window, context, seen);
-        let scored = verified * pair(self.decode_pair, self.decode_pair_window, context, seen);
+        let read = decoding * self.seen(context, self.kv, self.kv_window);
+        let scored = verified * self.seen(context, self.decode_pair, self.decode_pair_window);
         let attention_secs = self.meet(read, scored)
-            + prompts * pair(self.prefill_pair, self.prefill_pair_window, prompt_context, looked);
+            + prompts * self.seen(prompt_context, self.prefill_pair, self.prefill_pair_window);
         PerfStep {
             dense_secs,
             expert_secs,
             attention_secs,
-            activation_secs: self.activation * tokens,
-            collective_secs: self.collective_fixed * passes + self.collective_per_token * tokens,
-            overhead_secs: self.layers_fixed * passes
-                + self.step_fixed * passes
-                + self.per_sequence * decoding,
+            activation_secs: tokens * self.activation,
+            collective_secs: passes * self.collective_fixed + tokens * self.collective_per_token,
+            overhead_secs: passes * (self.layers_fixed + self.step_fixed) + decoding * self.per_sequence,
         }
     }
 
     /// A decode step with what drafting costs, in seconds.
-    pub(super) fn with_drafts(&self, step_secs: f64) -> f64 {
-        step_secs * (1.0 + self.draft_cost)
+    #[inline(always)]
+    pub(super) fn with_drafts(&self, step_secs: N) -> N {
+        step_secs * (self.draft_cost + 1.0)
     }
+}
+
+/// The smooth maximum of an exponent without a table.
+#[inline(never)]
+fn meet_by_formula<N: Num>(exponent: f64, a: N, b: N) -> N {
+    N::from_fn(|lane| smooth_max_of(exponent, a.lane(lane), b.lane(lane)))
 }

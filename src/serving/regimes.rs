@@ -4,19 +4,20 @@ use serde::Serialize;
 
 use super::perf::{Perf, PerfStep};
 use super::roofline::StepCost;
-use super::roofline::within;
-use super::steady::largest_batch;
+use super::roofline::{each_within, prefill_context, within};
+use super::steady::{Paced, largest_batch, target_limit};
 use super::{Limit, Shape, Steady};
+use crate::stats::Num;
 
 /// Lengths of the calls, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lengths {
+pub struct Lengths<N = f64> {
     /// Prompt tokens to prefill, prefix-cache hits removed.
-    pub prompt: f64,
+    pub prompt: N,
     /// The whole prompt, hits included: what the KV holds; >= `prompt`.
-    pub context: f64,
+    pub context: N,
     /// Tokens generated; >= 1.
-    pub output: f64,
+    pub output: N,
 }
 
 impl Lengths {
@@ -25,20 +26,32 @@ impl Lengths {
     pub fn new(prompt: f64, output: f64) -> Self {
         Self { prompt, context: prompt, output }
     }
+}
 
+impl<N: Num> Lengths<N> {
+    #[inline(always)]
+    fn of(shape: &Shape<N>) -> Self {
+        let &Shape { prompt_tokens: prompt, context_tokens: context, output_tokens: output, .. } = shape;
+        Self { prompt, context, output }.bounded()
+    }
+
+    #[inline(always)]
     fn bounded(self) -> Self {
-        let prompt = within(self.prompt, 0.0);
-        Self { prompt, context: within(self.context, prompt), output: within(self.output, 1.0) }
+        let prompt = each_within(self.prompt, 0.0);
+        let context = self.context.larger(prompt).at_most(1e30);
+        Self { prompt, context, output: each_within(self.output, 1.0) }
     }
 
     /// Mean context of a sequence that decodes.
-    fn decoding(&self) -> f64 {
-        self.context + 0.5 * self.output
+    #[inline(always)]
+    fn decoding(&self) -> N {
+        self.context + self.output * 0.5
     }
 
     /// Tokens that each prefilled token looks back on, in the mean.
-    fn looked_back(&self) -> f64 {
-        (self.context - 0.5 * self.prompt).max(0.5 * self.prompt)
+    #[inline(always)]
+    fn looked_back(&self) -> N {
+        prefill_context(self.prompt, self.context)
     }
 }
 
@@ -77,37 +90,75 @@ const TARGET_SHARE: f64 = 0.9;
 
 /// Times of a batch.
 #[derive(Clone, Copy)]
-struct Times {
+struct Times<N = f64> {
     /// A decode step, by part.
-    step: PerfStep,
+    step: PerfStep<N>,
     /// What one prompt adds to a step.
-    prompt_secs: f64,
-    tpot_secs: f64,
+    prompt_secs: N,
+    tpot_secs: N,
+}
+
+impl<N: Num> Perf<N> {
+    #[inline(always)]
+    fn times(&self, running: N, lengths: &Lengths<N>) -> Times<N> {
+        let context = lengths.decoding();
+        let step = self.step(running, context, N::of(0.0), N::of(0.0));
+        let decode = step.total();
+        let mixed = self.step(running, context, lengths.prompt.at_least(1.0), lengths.looked_back()).total();
+        let prompt_secs = (mixed - decode).at_least(0.0);
+        let prompts_per_step = running / lengths.output;
+        let tpot_secs = self.with_drafts(decode) / self.yielded
+            + prompts_per_step * prompt_secs * self.constants.interference;
+        Times { step, prompt_secs, tpot_secs }
+    }
+
+    /// Most sequences whose KV fits at once.
+    #[inline(always)]
+    fn fitting(&self, lengths: &Lengths<N>) -> N {
+        self.memory.sequences(lengths.context + lengths.output * self.constants.output_reserved)
+    }
+
+    /// The largest batch whose time per output token keeps the target, that time, and the calls per second.
+    #[inline(always)]
+    fn sustained(&self, lengths: &Lengths<N>, batch_max: N, target: N, factor: N) -> (N, N, N) {
+        let paced = (self, lengths);
+        let (batch, tpot_secs) = largest_batch(&paced, batch_max.at_least(1.0), target);
+        let calls = batch / (lengths.output * tpot_secs).at_least(1e-12) * each_within(factor, 0.0);
+        (batch, tpot_secs, N::of(1.0).pick_above(batch_max, N::of(0.0), calls))
+    }
+
+    /// The calls per second of [`Perf::steady`].
+    #[inline(always)]
+    pub(super) fn calls_per_sec(&self, shape: &Shape<N>, factor: N) -> N {
+        let lengths = Lengths::of(shape);
+        let batch_max = self.fitting(&lengths).at_most(self.sequences_max);
+        self.sustained(&lengths, batch_max, target(shape), factor).2
+    }
+}
+
+impl<N: Num> Paced<N> for (&Perf<N>, &Lengths<N>) {
+    #[inline(always)]
+    fn tpot(&self, batch: N) -> N {
+        self.0.times(batch, self.1).tpot_secs
+    }
+}
+
+/// The time per output token that the mean may take.
+#[inline(always)]
+fn target<N: Num>(shape: &Shape<N>) -> N {
+    each_within(shape.tpot_target_secs, 0.0) * TARGET_SHARE
 }
 
 impl Perf {
     /// Most sequences at once: by memory, by engine.
     #[must_use]
     pub fn running_max(&self, lengths: &Lengths) -> (f64, Limit) {
-        let held = lengths.context + lengths.output * self.constants.output_reserved;
-        let by_memory = self.memory.sequences(held);
+        let by_memory = self.fitting(lengths);
         if by_memory < self.sequences_max {
             (by_memory, Limit::Memory)
         } else {
             (self.sequences_max, Limit::MaxSequences)
         }
-    }
-
-    fn times(&self, running: f64, lengths: &Lengths) -> Times {
-        let context = lengths.decoding();
-        let step = self.step(running, context, 0.0, 0.0);
-        let decode = step.total();
-        let mixed = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
-        let prompt_secs = (mixed - decode).max(0.0);
-        let prompts_per_step = running / lengths.output;
-        let tpot_secs = self.with_drafts(decode) / self.yielded
-            + self.constants.interference * prompts_per_step * prompt_secs;
-        Times { step, prompt_secs, tpot_secs }
     }
 
     /// Time to prefill one prompt on an idle replica, in seconds.
@@ -314,22 +365,16 @@ impl Perf {
     /// prompts of the same mean length coming in as fast as answers leave. `factor` multiplies the rates.
     #[must_use]
     pub fn steady(&self, shape: &Shape, factor: f64) -> Steady {
-        let lengths = Lengths {
-            prompt: shape.prompt_tokens,
-            context: shape.context_tokens,
-            output: shape.output_tokens,
-        }
-        .bounded();
+        let lengths = Lengths::of(shape);
         let (batch_max, limit) = self.running_max(&lengths);
-        let target = within(shape.tpot_target_secs, 0.0) * TARGET_SHARE;
-        let tpot = |batch| self.times(batch, &lengths).tpot_secs;
+        let target = target(shape);
+        let (batch, tpot_secs, calls_per_sec) = self.sustained(&lengths, batch_max, target, factor);
         let (batch, tpot_secs, limited_by) = if batch_max < 1.0 {
-            (0.0, tpot(1.0), Limit::Memory)
+            (0.0, self.times(1.0, &lengths).tpot_secs, Limit::Memory)
         } else {
-            let (batch, tpot, missed) = largest_batch(tpot, batch_max, target);
-            (batch, tpot, missed.unwrap_or(limit))
+            let missed = target_limit(batch, batch_max, tpot_secs, target);
+            (batch, tpot_secs, missed.unwrap_or(limit))
         };
-        let calls_per_sec = batch / (lengths.output * tpot_secs).max(1e-12) * within(factor, 0.0);
         let step = self.step(batch.max(1.0), lengths.decoding(), 0.0, 0.0);
         Steady {
             calls_per_sec,

@@ -1,8 +1,9 @@
 //! Time of one step: streams of memory and compute that meet in a smooth maximum, collectives, overhead.
 
-use super::knee::smooth_max;
+use super::knee::{Knee, stated};
 use super::memory::STEP_TOKENS;
 use super::{Deployment, GpuFacts, ModelFacts, Precision};
+use crate::stats::Num;
 
 /// Share of the 16 bit streaming rate that weights of 8 and 4 bits reach.
 ///
@@ -13,6 +14,12 @@ pub const NARROW_STREAM_SHARE: f64 = 0.85;
 /// A number in `low..=1e30`, whatever the input: keeps products finite and quotients defined.
 pub(super) const fn within(x: f64, low: f64) -> f64 {
     x.max(low).min(1e30)
+}
+
+/// [`within`] for numbers side by side.
+#[inline(always)]
+pub(super) fn each_within<N: Num>(x: N, low: f64) -> N {
+    x.at_least(low).at_most(1e30)
 }
 
 /// Expected number of distinct experts that `tokens` tokens touch, k of E each: `E (1 - (1 - k/E)^tokens)`.
@@ -27,80 +34,84 @@ pub fn experts_touched(count: f64, top_k: f64, tokens: f64) -> f64 {
 
 /// Time of one step by part, in seconds; the parts add up to the step.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct StepCost {
+pub struct StepCost<N = f64> {
     /// Weights that every token meets.
-    pub dense_secs: f64,
+    pub dense_secs: N,
     /// Routed experts.
-    pub expert_secs: f64,
+    pub expert_secs: N,
     /// Attention and reading KV.
-    pub attention_secs: f64,
+    pub attention_secs: N,
     /// All-reduces.
-    pub collective_secs: f64,
+    pub collective_secs: N,
     /// Host and launches.
-    pub overhead_secs: f64,
+    pub overhead_secs: N,
     /// Memory traffic alone, within the parts above.
-    pub memory_secs: f64,
+    pub memory_secs: N,
     /// Arithmetic alone, within the parts above.
-    pub compute_secs: f64,
+    pub compute_secs: N,
 }
 
-impl StepCost {
+impl<N: Num> StepCost<N> {
     /// The whole step, in seconds.
     #[must_use]
-    pub fn total(&self) -> f64 {
+    #[inline(always)]
+    pub fn total(&self) -> N {
         self.dense_secs + self.expert_secs + self.attention_secs + self.collective_secs + self.overhead_secs
     }
 }
 
 /// Tokens of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Work {
+pub(super) struct Work<N = f64> {
     /// Sequences that decode.
-    pub sequences: f64,
+    pub sequences: N,
     /// Tokens per decoding sequence: 1, more when drafts are verified.
-    pub tokens_per_sequence: f64,
+    pub tokens_per_sequence: N,
     /// Context of a decoding sequence.
-    pub context: f64,
+    pub context: N,
     /// Prompt tokens that are prefilled.
-    pub prefill_tokens: f64,
+    pub prefill_tokens: N,
     /// Tokens that each of those looks back on, in the mean.
-    pub prefill_context: f64,
+    pub prefill_context: N,
 }
 
 /// The step's coefficients for one replica in one trial.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Roofline {
-    dense_read_secs: f64,
-    dense_secs_per_token: f64,
-    expert_read_secs: f64,
-    expert_secs_per_token: f64,
+pub(super) struct Roofline<N = f64> {
+    dense_read_secs: N,
+    dense_secs_per_token: N,
+    expert_read_secs: N,
+    expert_secs_per_token: N,
+    has_experts: bool,
     /// ln(1 - k/E).
     expert_miss_ln: f64,
-    kv_secs_per_token: f64,
-    kv_secs_per_window_token: f64,
+    kv_secs_per_token: N,
+    kv_secs_per_window_token: N,
     window: f64,
-    decode_pair_secs: f64,
-    prefill_pair_secs: f64,
-    window_pair_secs: f64,
-    all_reduce_secs: f64,
+    decode_pair_secs: N,
+    prefill_pair_secs: N,
+    window_pair_secs: N,
+    all_reduce_secs: N,
     all_reduce_secs_per_token: f64,
-    overhead_secs: f64,
+    knee: &'static Knee,
+    overhead_secs: N,
 }
 
 const fn narrow(format: Precision) -> bool {
     matches!(format, Precision::Fp8 | Precision::Int8 | Precision::Int4 | Precision::Fp4)
 }
 
-impl Roofline {
-    pub fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Self {
+impl<N: Num> Roofline<N> {
+    #[inline(always)]
+    pub fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<N>) -> Self {
         let gpus = f64::from(d.gpus_per_replica.max(1));
-        let mbu = d.efficiency.decode_mbu.clamp(1e-4, 1.0);
-        let mfu = d.efficiency.prefill_mfu.clamp(1e-4, 1.0);
-        let bandwidth = within(gpus * gpu.bandwidth_bytes_per_s * mbu, 1.0);
+        let mbu = d.efficiency.decode_mbu.at_least(1e-4).at_most(1.0);
+        let mfu = d.efficiency.prefill_mfu.at_least(1e-4).at_most(1.0);
+        let bandwidth = each_within(mbu * (gpus * gpu.bandwidth_bytes_per_s), 1.0);
         let rest = model.rest_format(d.weights);
         let stream = |format| bandwidth * if narrow(format) { NARROW_STREAM_SHARE } else { 1.0 };
-        let flops = |format: Precision| within(gpus * format.flops(gpu) * mfu, 1.0);
-        let attention_flops = within(gpus * gpu.bf16_flops * mfu, 1.0);
+        let flops = |format: Precision| each_within(mfu * (gpus * format.flops(gpu)), 1.0);
+        let attention_flops = each_within(mfu * (gpus * gpu.bf16_flops), 1.0);
 
         let (expert_params, expert_active, expert_miss_ln) = model.experts.map_or((0.0, 0.0, -1.0), |e| {
             let hit = (e.top_k / within(e.count, 1.0)).clamp(0.0, 1.0);
@@ -109,7 +120,7 @@ impl Roofline {
         let dense_active = within(model.active_params - expert_active, 0.0);
         let expert_bytes = expert_params * d.weights.bytes_per_weight();
 
-        let kv_secs = d.kv_cache.bytes_per_kv() * model.kv_copies(gpus) / bandwidth;
+        let kv_secs = N::of(d.kv_cache.bytes_per_kv() * model.kv_copies(gpus)) / bandwidth;
         let (window, window_elements, window_layers) =
             model.sliding.map_or((0.0, 0.0, 0.0), |s| (s.window, s.kv_elements, s.layers));
         let full_layers = within(model.attention_layers - window_layers, 0.0);
@@ -123,50 +134,55 @@ impl Roofline {
         let reduces = if gpus > 1.0 { 2.0 * model.layers } else { 0.0 };
         let ring = 2.0 * (gpus - 1.0) / gpus * model.hidden * 2.0 / within(gpu.link_bytes_per_s, 1.0);
         Self {
-            dense_read_secs: model.dense_bytes(d.weights) / stream(rest),
-            dense_secs_per_token: 2.0 * dense_active / flops(rest),
-            expert_read_secs: expert_bytes / stream(d.weights),
-            expert_secs_per_token: 2.0 * expert_active / flops(d.weights),
+            dense_read_secs: N::of(model.dense_bytes(d.weights)) / stream(rest),
+            dense_secs_per_token: N::of(2.0 * dense_active) / flops(rest),
+            expert_read_secs: N::of(expert_bytes) / stream(d.weights),
+            expert_secs_per_token: N::of(2.0 * expert_active) / flops(d.weights),
+            has_experts: expert_bytes > 0.0,
             expert_miss_ln,
-            kv_secs_per_token: model.kv_elements * kv_secs,
-            kv_secs_per_window_token: window_elements * kv_secs,
+            kv_secs_per_token: kv_secs * model.kv_elements,
+            kv_secs_per_window_token: kv_secs * window_elements,
             window,
-            decode_pair_secs: full_layers * decode_pair / attention_flops,
-            prefill_pair_secs: full_layers * prefill_pair / attention_flops,
-            window_pair_secs: window_layers * grouped_pair / attention_flops,
-            all_reduce_secs: reduces * within(d.efficiency.all_reduce_secs, 0.0),
+            decode_pair_secs: N::of(full_layers * decode_pair) / attention_flops,
+            prefill_pair_secs: N::of(full_layers * prefill_pair) / attention_flops,
+            window_pair_secs: N::of(window_layers * grouped_pair) / attention_flops,
+            all_reduce_secs: each_within(d.efficiency.all_reduce_secs, 0.0) * reduces,
             all_reduce_secs_per_token: reduces * ring,
-            overhead_secs: within(d.efficiency.step_overhead_secs, 0.0),
+            overhead_secs: each_within(d.efficiency.step_overhead_secs, 0.0),
+            knee: stated(),
         }
     }
 
     /// One step. More tokens than [`STEP_TOKENS`] take several passes over the weights.
-    pub fn step(&self, work: &Work) -> StepCost {
+    #[inline(always)]
+    pub fn step(&self, work: &Work<N>) -> StepCost<N> {
         let decode_tokens = work.sequences * work.tokens_per_sequence;
         let tokens = decode_tokens + work.prefill_tokens;
-        let passes = (tokens / STEP_TOKENS).max(1.0);
+        let passes = (tokens / STEP_TOKENS).at_least(1.0);
 
         let dense_memory = self.dense_read_secs * passes;
         let dense_compute = self.dense_secs_per_token * tokens;
-        let (expert_memory, expert_compute) = if self.expert_read_secs > 0.0 {
-            let touched = 1.0 - (self.expert_miss_ln * (tokens / passes)).exp();
+        let (expert_memory, expert_compute) = if self.has_experts {
+            let touched = (tokens / passes * -self.expert_miss_ln).found_within();
             (self.expert_read_secs * touched * passes, self.expert_secs_per_token * tokens)
         } else {
-            (0.0, 0.0)
+            (N::of(0.0), N::of(0.0))
         };
-        let seen = work.context.min(self.window);
+        let seen = work.context.at_most(self.window);
         let attention_memory =
             work.sequences * (self.kv_secs_per_token * work.context + self.kv_secs_per_window_token * seen);
         let attention_compute = decode_tokens
             * (self.decode_pair_secs * work.context + self.window_pair_secs * seen)
             + work.prefill_tokens
                 * (self.prefill_pair_secs * work.prefill_context
-                    + self.window_pair_secs * work.prefill_context.min(self.window));
+                    + self.window_pair_secs * work.prefill_context.at_most(self.window));
+        let expert_secs =
+            if self.has_experts { self.knee.smooth_max(expert_memory, expert_compute) } else { N::of(0.0) };
         StepCost {
-            dense_secs: smooth_max(dense_memory, dense_compute),
-            expert_secs: smooth_max(expert_memory, expert_compute),
-            attention_secs: smooth_max(attention_memory, attention_compute),
-            collective_secs: self.all_reduce_secs * passes + self.all_reduce_secs_per_token * tokens,
+            dense_secs: self.knee.smooth_max(dense_memory, dense_compute),
+            expert_secs,
+            attention_secs: self.knee.smooth_max(attention_memory, attention_compute),
+            collective_secs: self.all_reduce_secs * passes + tokens * self.all_reduce_secs_per_token,
             overhead_secs: self.overhead_secs * passes,
             memory_secs: dense_memory + expert_memory + attention_memory,
             compute_secs: dense_compute + expert_compute + attention_compute,
@@ -175,8 +191,9 @@ impl Roofline {
 }
 
 /// Tokens that each prefilled token looks back on, in the mean: what was cached before it, and half of its own.
-pub(super) fn prefill_context(prompt_tokens: f64, context_tokens: f64) -> f64 {
-    (context_tokens - 0.5 * prompt_tokens).max(0.5 * prompt_tokens)
+#[inline(always)]
+pub(super) fn prefill_context<N: Num>(prompt_tokens: N, context_tokens: N) -> N {
+    (context_tokens - prompt_tokens * 0.5).larger(prompt_tokens * 0.5)
 }
 
 /// Time to prefill one prompt on an idle replica, by part.

@@ -7,10 +7,11 @@ use super::facts::{GpuFacts, ModelFacts};
 use super::format::{WeightFormat, Width};
 use super::roofline::within;
 use super::{Precision, accepted_tokens};
+use crate::stats::Num;
 
 /// How a model is deployed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setup {
+pub struct Setup<N = f64> {
     /// GPUs that split every layer.
     pub tensor_parallel: u32,
     /// Groups of layers.
@@ -28,29 +29,30 @@ pub struct Setup {
     /// When its software came out, as a year with its fraction.
     pub year: f64,
     /// Share of the memory that the engine may use, 0..=1.
-    pub memory_share: f64,
+    pub memory_share: N,
     /// Most sequences at once; `None` is what the engine is calibrated to.
     pub max_sequences: Option<f64>,
     /// Drafts that are verified, if any.
-    pub draft: Option<Draft>,
+    pub draft: Option<Draft<N>>,
 }
 
 /// Speculative decoding or multi-token prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Draft {
+pub struct Draft<N = f64> {
     /// Tokens drafted per step.
-    pub tokens: f64,
+    pub tokens: N,
     /// Tokens that a step yields, the verified one included; >= 1.
-    pub yielded: f64,
+    pub yielded: N,
     /// Cost of drafting one token, as a share of a plain step.
-    pub cost_share: f64,
+    pub cost_share: N,
 }
 
-impl Draft {
+impl<N: Num> Draft<N> {
     /// From the probability that a drafted token is accepted.
     #[must_use]
-    pub fn accepted(tokens: f64, acceptance: f64, cost_share: f64) -> Self {
-        Self { tokens, yielded: accepted_tokens(acceptance, tokens), cost_share }
+    pub fn accepted(tokens: N, acceptance: N, cost_share: N) -> Self {
+        let yielded = N::from_fn(|lane| accepted_tokens(acceptance.lane(lane), tokens.lane(lane)));
+        Self { tokens, yielded, cost_share }
     }
 }
 
@@ -60,7 +62,7 @@ pub const YEAR: f64 = 2026.2;
 /// Memory share when none is given: vLLM's default.
 pub const MEMORY_SHARE: f64 = 0.9;
 
-impl Setup {
+impl<N: Num> Setup<N> {
     /// One replica of `gpus` GPUs under tensor parallelism, today's software.
     #[must_use]
     pub fn new(gpus: u32, weights: WeightFormat, kv: Precision, engine: Engine) -> Self {
@@ -73,7 +75,7 @@ impl Setup {
             kv,
             engine,
             year: YEAR,
-            memory_share: MEMORY_SHARE,
+            memory_share: N::of(MEMORY_SHARE),
             max_sequences: None,
             draft: None,
         }
@@ -139,15 +141,15 @@ const WORKING_BYTES: f64 = 2.0e9;
 
 /// Memory of one replica, in bytes over all its GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
-pub struct PerfMemory {
+pub struct PerfMemory<N = f64> {
     /// Weights, copies for data parallelism included.
     pub weights_bytes: f64,
     /// Runtime, buffers and activations.
     pub working_bytes: f64,
     /// What the engine may use.
-    pub usable_bytes: f64,
+    pub usable_bytes: N,
     /// What is left for KV.
-    pub kv_bytes: f64,
+    pub kv_bytes: N,
     /// KV of one token in layers that see everything, all copies.
     pub kv_bytes_per_token: f64,
     /// The same in sliding layers, until the window is full.
@@ -156,13 +158,14 @@ pub struct PerfMemory {
     pub window: f64,
 }
 
-impl PerfMemory {
+impl<N: Num> PerfMemory<N> {
     /// Sequences of `tokens` each whose KV fits.
     #[must_use]
-    pub fn sequences(&self, tokens: f64) -> f64 {
+    #[inline(always)]
+    pub fn sequences(&self, tokens: N) -> N {
         let each =
-            self.kv_bytes_per_token * tokens + self.kv_bytes_per_token_window * tokens.min(self.window);
-        self.kv_bytes / each.max(1e-9)
+            tokens * self.kv_bytes_per_token + tokens.at_most(self.window) * self.kv_bytes_per_token_window;
+        self.kv_bytes / each.at_least(1e-9)
     }
 }
 
@@ -191,7 +194,7 @@ impl Parts {
     }
 }
 
-pub(super) fn check(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup) -> Result<(), PerfError> {
+pub(super) fn check<N>(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup<N>) -> Result<(), PerfError> {
     let degrees = [
         ("tensor parallelism", setup.tensor_parallel),
         ("pipeline parallelism", setup.pipeline_parallel),
@@ -223,12 +226,12 @@ pub(super) fn check(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup) -> Result
     Ok(())
 }
 
-pub(super) fn memory(
+pub(super) fn memory<N: Num>(
     model: &ModelFacts,
     gpu: &GpuFacts,
-    setup: &Setup,
+    setup: &Setup<N>,
     parts: &Parts,
-) -> Result<PerfMemory, PerfError> {
+) -> Result<PerfMemory<N>, PerfError> {
     let gpus = setup.gpus();
     let experts = model.experts.map_or(0.0, |e| e.params);
     let measured = model
@@ -246,12 +249,12 @@ pub(super) fn memory(
     let weights_bytes = measured.unwrap_or(routed + (tables + attention + rest))
         + (copies - 1.0) * (tables + attention + rest);
     let working_bytes = WORKING_BYTES * gpus;
-    let usable_bytes = gpus * gpu.memory_bytes * setup.memory_share.clamp(0.0, 1.0);
+    let usable_bytes = setup.memory_share.at_least(0.0).at_most(1.0) * (gpus * gpu.memory_bytes);
     let kv_bytes = usable_bytes - weights_bytes - working_bytes;
-    if kv_bytes <= 0.0 {
+    if !kv_bytes.any_above(0.0) {
         return Err(PerfError::DoesNotFit {
             need_bytes: weights_bytes + working_bytes,
-            have_bytes: usable_bytes,
+            have_bytes: usable_bytes.lane(0),
         });
     }
     let kv_copies = model.kv_copies(f64::from(setup.tensor_parallel)) * setup.kv.bytes_per_kv();

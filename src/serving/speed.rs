@@ -2,34 +2,35 @@
 
 use super::{
     Deployment, Draft, GpuFacts, Memory, ModelFacts, Perf, PerfError, ServingError, Setup, Shape, Steady,
-    memory, steady,
+    memory, steady, steady::calls_per_sec,
 };
+use crate::stats::Num;
 use crate::unit::Bytes;
 
 /// A deployment, prepared for many shapes of calls.
 #[derive(Debug, Clone)]
-pub enum Speed {
+pub enum Speed<N = f64> {
     /// The roofline with the efficiencies that the deployment states.
-    Stated(Memory),
+    Stated(Memory<N>),
     /// The model that is calibrated to published measurements of the engine.
-    Calibrated(Box<(Perf, Memory)>),
+    Calibrated(Box<(Perf<N>, Memory<N>)>),
 }
 
-impl Speed {
+impl<N: Num> Speed<N> {
     /// Prepares a deployment: with [`Deployment::engine`] by the calibrated model, without by its efficiencies.
     ///
     /// # Errors
     /// [`ServingError`] where the model does not fit or cannot be split so.
-    pub fn prepare(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>) -> Result<Self, ServingError> {
+    #[inline(always)]
+    pub fn prepare(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<N>) -> Result<Self, ServingError> {
         let Some(engine) = d.engine else { return Ok(Self::Stated(memory(model, gpu, d)?)) };
         let mut setup =
             Setup::new(d.gpus_per_replica.max(1), model.weight_format(d.weights), d.kv_cache, engine);
         setup.memory_share = d.memory_share;
         setup.max_sequences = Some(f64::from(d.max_sequences.max(1)));
-        setup.draft = d
-            .speculative
-            .as_ref()
-            .map(|s| Draft::accepted(s.draft_tokens.clamp(0.0, 64.0), s.acceptance, s.draft_cost_share));
+        setup.draft = d.speculative.as_ref().map(|s| {
+            Draft::accepted(s.draft_tokens.at_least(0.0).at_most(64.0), s.acceptance, s.draft_cost_share)
+        });
         let perf = Perf::prepare(model, gpu, &setup)?;
         let m = perf.memory;
         let memory = Memory {
@@ -45,13 +46,32 @@ impl Speed {
 
     /// What fits.
     #[must_use]
-    pub fn memory(&self) -> &Memory {
+    #[inline(always)]
+    pub fn memory(&self) -> &Memory<N> {
         match self {
             Self::Stated(memory) => memory,
             Self::Calibrated(prepared) => &prepared.1,
         }
     }
 
+    /// Calls per second that a replica sustains: those of [`Speed::steady`], 0 where the model does not fit.
+    #[must_use]
+    #[inline(always)]
+    pub fn calls_per_sec(
+        &self,
+        model: &ModelFacts,
+        gpu: &GpuFacts,
+        d: &Deployment<N>,
+        shape: &Shape<N>,
+    ) -> N {
+        match self {
+            Self::Stated(memory) => calls_per_sec(model, gpu, memory, d, shape),
+            Self::Calibrated(prepared) => prepared.0.calls_per_sec(shape, d.capacity_factor),
+        }
+    }
+}
+
+impl Speed {
     /// What a replica sustains of one shape of calls.
     #[must_use]
     pub fn steady(&self, model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>, shape: &Shape) -> Steady {

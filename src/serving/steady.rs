@@ -2,20 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::roofline::{Roofline, StepCost, Work, prefill, prefill_context, within};
+use super::roofline::{Roofline, StepCost, Work, each_within, prefill, prefill_context, within};
 use super::{Deployment, GpuFacts, Memory, ModelFacts};
+use crate::stats::{Num, turn_by_turn};
 
 /// Mean shape of the calls that an endpoint answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shape {
+pub struct Shape<N = f64> {
     /// Tokens to prefill per call, prefix-cache hits removed; >= 0.
-    pub prompt_tokens: f64,
+    pub prompt_tokens: N,
     /// The whole prompt, cached part included: what the KV holds; >= `prompt_tokens`.
-    pub context_tokens: f64,
+    pub context_tokens: N,
     /// Tokens generated per call, reasoning included; below 1 counts as 1.
-    pub output_tokens: f64,
+    pub output_tokens: N,
     /// Time per output token that must be kept, in seconds; > 0.
-    pub tpot_target_secs: f64,
+    pub tpot_target_secs: N,
 }
 
 /// What keeps a replica from doing more.
@@ -70,71 +71,106 @@ pub struct Steady {
     pub limited_by: Limit,
 }
 
-/// Steps between two brackets of the batch search; the secant of an almost straight line needs far fewer.
-const SEARCH_STEPS: usize = 24;
+/// Steps of the batch search; the secant of an almost straight line needs far fewer.
+const SEARCH_STEPS: usize = 30;
 
-/// Relative error of the time per output token at which the batch search stops.
-const SEARCH_TOLERANCE: f64 = 1e-6;
+/// Relative error of the time per output token at which the batch search stops: so small that two ways to the same
+/// step time, which differ in the last digits, end at the same batch as far as anybody sees.
+const SEARCH_TOLERANCE: f64 = 1e-10;
 
 /// One trial's replica under one shape of calls.
-struct Mix {
-    roofline: Roofline,
+struct Mix<N> {
+    roofline: Roofline<N>,
     /// Mean context of a running sequence.
-    context: f64,
-    prompt_tokens: f64,
-    prefill_context: f64,
-    output_tokens: f64,
+    context: N,
+    prompt_tokens: N,
+    prefill_context: N,
+    output_tokens: N,
     /// Tokens that each step yields per sequence.
-    yielded: f64,
-    drafted: f64,
-    draft_cost_share: f64,
+    yielded: N,
+    drafts: Option<Drafts<N>>,
 }
 
-impl Mix {
-    fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<f64>, shape: &Shape) -> Self {
-        let prompt_tokens = within(shape.prompt_tokens, 0.0);
-        let context_tokens = within(shape.context_tokens, prompt_tokens);
-        let output_tokens = within(shape.output_tokens, 1.0);
-        let (drafted, yielded, draft_cost_share) = match &d.speculative {
-            None => (0.0, 1.0, 0.0),
-            Some(s) => {
-                let drafted = s.draft_tokens.clamp(0.0, 1e3);
-                (drafted, accepted_tokens(s.acceptance, drafted), within(s.draft_cost_share, 0.0))
+/// What is drafted for each sequence in a step.
+struct Drafts<N> {
+    tokens: N,
+    cost_share: N,
+}
+
+impl<N: Num> Mix<N> {
+    #[inline(always)]
+    fn new(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<N>, shape: &Shape<N>) -> Self {
+        let prompt_tokens = each_within(shape.prompt_tokens, 0.0);
+        let context_tokens = shape.context_tokens.larger(prompt_tokens).at_most(1e30);
+        let output_tokens = each_within(shape.output_tokens, 1.0);
+        let drafts = d.speculative.as_ref().map(|s| Drafts {
+            tokens: s.draft_tokens.at_least(0.0).at_most(1e3),
+            cost_share: each_within(s.draft_cost_share, 0.0),
+        });
+        let yielded = match (&d.speculative, &drafts) {
+            (Some(s), Some(drafts)) => {
+                N::from_fn(|lane| accepted_tokens(s.acceptance.lane(lane), drafts.tokens.lane(lane)))
             }
+            _ => N::of(1.0),
         };
         Self {
             roofline: Roofline::new(model, gpu, d),
-            context: context_tokens + 0.5 * output_tokens,
+            context: context_tokens + output_tokens * 0.5,
             prompt_tokens,
             prefill_context: prefill_context(prompt_tokens, context_tokens),
             output_tokens,
             yielded,
-            drafted,
-            draft_cost_share,
+            drafts,
         }
     }
 
     /// A step in which `batch` sequences decode while `prefilling` of them per sequence lifetime are replaced.
-    fn step(&self, batch: f64, prefilling: f64) -> StepCost {
-        let work = Work {
+    #[inline(always)]
+    fn step(&self, batch: N, prefilling: N) -> StepCost<N> {
+        let one = N::of(1.0);
+        let mut work = Work {
             sequences: batch,
-            tokens_per_sequence: 1.0 + self.drafted,
+            tokens_per_sequence: one,
             context: self.context,
             prefill_tokens: prefilling * self.prompt_tokens * self.yielded / self.output_tokens,
             prefill_context: self.prefill_context,
         };
+        let Some(drafts) = &self.drafts else { return self.roofline.step(&work) };
+        let plain = Work { prefill_tokens: N::of(0.0), ..work };
+        work.tokens_per_sequence = drafts.tokens + 1.0;
         let mut step = self.roofline.step(&work);
-        if self.drafted > 0.0 {
-            let plain = Work { tokens_per_sequence: 1.0, prefill_tokens: 0.0, ..work };
-            step.overhead_secs += self.drafted * self.draft_cost_share * self.roofline.step(&plain).total();
-        }
+        step.overhead_secs += drafts.tokens * drafts.cost_share * self.roofline.step(&plain).total();
         step
     }
 
-    /// Time per output token of one of `batch` sequences: the others' prompts are in its way, its own is not.
-    fn tpot(&self, batch: f64) -> f64 {
+    /// The largest batch of at most `batch_max` (1 where that is less) whose time per output token keeps the target,
+    /// that time, and the calls per second.
+    #[inline(always)]
+    fn sustained(&self, batch_max: N, target: N, capacity_factor: N) -> Sustained<N> {
+        let (batch, tpot_secs) = largest_batch(self, batch_max.at_least(1.0), target);
+        let step = self.step(batch, batch);
+        let calls = batch * self.yielded / (self.output_tokens * step.total().at_least(1e-12))
+            * each_within(capacity_factor, 0.0);
+        // Where not even one sequence fits, nothing is served.
+        let calls_per_sec = N::of(1.0).pick_above(batch_max, N::of(0.0), calls);
+        Sustained { batch, tpot_secs, step, calls_per_sec }
+    }
+}
+
+impl<N: Num> Paced<N> for Mix<N> {
+    /// The others' prompts are in the way of a sequence, its own is not.
+    #[inline(always)]
+    fn tpot(&self, batch: N) -> N {
         self.step(batch, batch - 1.0).total() / self.yielded
     }
+}
+
+/// Where a replica settles.
+struct Sustained<N> {
+    batch: N,
+    tpot_secs: N,
+    step: StepCost<N>,
+    calls_per_sec: N,
 }
 
 /// Expected tokens of one step of speculative decoding: `(1 - a^(k+1)) / (1 - a)` for acceptance `a` and `k` drafted
@@ -169,6 +205,9 @@ pub fn steady(
     let batch_max = by_memory.min(by_engine);
     let prefill_secs =
         prefill(&mix.roofline, mix.prompt_tokens, within(shape.context_tokens, mix.prompt_tokens)).total();
+    let target = within(shape.tpot_target_secs, 0.0);
+    let Sustained { batch, tpot_secs, step, calls_per_sec } =
+        mix.sustained(batch_max, target, d.capacity_factor);
     if batch_max < 1.0 {
         return Steady {
             calls_per_sec: 0.0,
@@ -182,17 +221,12 @@ pub fn steady(
             limited_by: Limit::Memory,
         };
     }
-    let (batch, tpot_secs, on_target) =
-        largest_batch(|batch| mix.tpot(batch), batch_max, within(shape.tpot_target_secs, 0.0));
-    let step = mix.step(batch, batch);
-    let limited_by = match on_target {
+    let limited_by = match target_limit(batch, batch_max, tpot_secs, target) {
         Some(limit) => limit,
         None if step.compute_secs > step.memory_secs => Limit::Compute,
         None if by_memory < by_engine => Limit::Memory,
         None => Limit::MaxSequences,
     };
-    let calls_per_sec =
-        batch * mix.yielded / (mix.output_tokens * step.total().max(1e-12)) * within(d.capacity_factor, 0.0);
     Steady {
         calls_per_sec,
         batch,
@@ -206,45 +240,86 @@ pub fn steady(
     }
 }
 
-/// The largest batch in `1..=max` whose time per output token keeps the target, that time, and the limit if it is
-/// the target. The time rises with the batch: regula falsi (Illinois), safe and few evaluations.
-pub(super) fn largest_batch(
-    tpot_at: impl Fn(f64) -> f64,
-    max: f64,
-    target: f64,
-) -> (f64, f64, Option<Limit>) {
-    let at_max = tpot_at(max);
-    if at_max <= target {
-        return (max, at_max, None);
+/// The calls per second of [`steady`].
+#[inline(always)]
+pub(super) fn calls_per_sec<N: Num>(
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    memory: &Memory<N>,
+    d: &Deployment<N>,
+    shape: &Shape<N>,
+) -> N {
+    let mix = Mix::new(model, gpu, d, shape);
+    let by_engine = f64::from(d.max_sequences.max(1));
+    let batch_max = memory.sequences(model, d, mix.context).at_most(by_engine);
+    mix.sustained(batch_max, each_within(shape.tpot_target_secs, 0.0), d.capacity_factor).calls_per_sec
+}
+
+/// What the target has to do with a batch that [`largest_batch`] found; none if it could be kept with a larger one.
+pub(super) fn target_limit(batch: f64, max: f64, tpot_secs: f64, target: f64) -> Option<Limit> {
+    if tpot_secs > target {
+        Some(Limit::TargetUnreachable)
+    } else {
+        (batch < max).then_some(Limit::TpotTarget)
     }
-    let at_one = tpot_at(1.0);
-    if at_one > target {
-        return (1.0, at_one, Some(Limit::TargetUnreachable));
-    }
-    let (mut low, mut low_error) = (1.0, at_one - target);
-    let (mut high, mut high_error) = (max, at_max - target);
-    let mut low_tpot = at_one;
-    let mut last_side = 0;
-    for _ in 0..SEARCH_STEPS {
-        let middle = (low * high_error - high * low_error) / (high_error - low_error);
-        let tpot = tpot_at(middle);
+}
+
+/// Something whose time per output token follows its batch. No closure: that would not be inlined into the versions for
+/// wide vectors.
+pub(super) trait Paced<N> {
+    /// Time per output token of one of `batch` sequences, in seconds; rises with the batch.
+    fn tpot(&self, batch: N) -> N;
+}
+
+/// The largest batch in `1..=max` whose time per output token keeps the target, and that time; a batch of 1 where
+/// even that misses it. The time rises with the batch: regula falsi (Illinois), safe and few evaluations.
+#[inline(always)]
+pub(super) fn largest_batch<N: Num>(replica: &impl Paced<N>, max: N, target: N) -> (N, N) {
+    let (zero, one) = (N::of(0.0), N::of(1.0));
+    let (mut low, mut high) = (one, max);
+    let (mut low_tpot, mut low_error, mut high_error) = (zero, zero, zero);
+    // Which end moved last: -1 the lower, 1 the upper one.
+    let mut side = zero;
+    // 1 where a batch between the ends is still looked for.
+    let mut open = one;
+    let mut at = max;
+    for step in 0..SEARCH_STEPS {
+        turn_by_turn();
+        let tpot = replica.tpot(at);
         let error = tpot - target;
-        if error <= 0.0 {
-            (low, low_error, low_tpot) = (middle, error, tpot);
-            if last_side == -1 {
-                high_error *= 0.5;
+        let missed = |missed: N, kept: N| error.pick_above(zero, missed, kept);
+        match step {
+            // The largest batch, and done where it keeps the target.
+            0 => {
+                (low, low_tpot, high_error) = (missed(one, max), tpot, error);
+                open = missed(one, zero);
+                at = one;
             }
-            last_side = -1;
-        } else {
-            (high, high_error) = (middle, error);
-            if last_side == 1 {
-                low_error *= 0.5;
+            // A batch of one, and done where even that misses it.
+            1 => {
+                low_tpot = open.pick_above(zero, tpot, low_tpot);
+                low_error = error;
+                open = missed(zero, open);
             }
-            last_side = 1;
+            _ => {
+                let still = |next: N, now: N| open.pick_above(zero, next, now);
+                let twice_low = zero.pick_above(side, high_error * 0.5, high_error);
+                let twice_high = side.pick_above(zero, low_error * 0.5, low_error);
+                low = still(missed(low, at), low);
+                low_tpot = still(missed(low_tpot, tpot), low_tpot);
+                high = missed(at, high);
+                (low_error, high_error) = (missed(twice_high, error), missed(error, twice_low));
+                side = missed(one, -one);
+                let close = (target * (1.0 - SEARCH_TOLERANCE)).pick_above(low_tpot, open, zero);
+                open = (high - low).pick_above(low * SEARCH_TOLERANCE, close, zero);
+            }
         }
-        if low_tpot >= target * (1.0 - SEARCH_TOLERANCE) || high - low <= SEARCH_TOLERANCE * low {
+        if !open.any_above(0.0) {
             break;
         }
+        if step > 0 {
+            at = (low * high_error - high * low_error) / (high_error - low_error);
+        }
     }
-    (low, low_tpot, Some(Limit::TpotTarget))
+    (low, low_tpot)
 }

@@ -6,6 +6,7 @@ use std::f64::consts::PI;
 use thiserror::Error;
 
 use super::normal::{normal_cdf, normal_quantile};
+use super::num::Num;
 
 /// Two variables that move together, by their Spearman rank correlation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,14 +130,15 @@ impl Copula {
     ///
     /// `scores` is scratch space, to spare an allocation per draw. Variables beyond the end of `uniforms`
     /// are left out.
-    pub fn apply(&self, uniforms: &mut [f64], scores: &mut Vec<f64>) {
+    pub fn apply<N: Num>(&self, uniforms: &mut [N], scores: &mut Vec<N>) {
         scores.clear();
         for row in &self.rows {
             let Some(slot) = uniforms.get_mut(row.variable) else { return };
             scores.push(normal_quantile(*slot));
             if !row.free {
-                let score: f64 = row.weights.iter().zip(&*scores).map(|(w, z)| w * z).sum();
-                *slot = inside(normal_cdf(score));
+                let terms = row.weights.iter().zip(&*scores);
+                let score = terms.fold(N::of(0.0), |sum, (weight, z)| sum + *z * *weight);
+                *slot = score.map(|score| inside(normal_cdf(score)));
             }
         }
     }

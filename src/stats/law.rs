@@ -2,6 +2,7 @@
 
 use super::beta;
 use super::normal::{Z95, normal_density, normal_quantile};
+use super::num::Num;
 
 /// Weight of the mode in a PERT mean. Source: Malcolm et al. 1959.
 pub(super) const PERT_WEIGHT: f64 = 4.0;
@@ -47,11 +48,10 @@ pub(super) enum Law {
 }
 
 /// Holds `u` strictly inside 0..1, also when it is not a number.
-#[inline]
-#[expect(clippy::manual_clamp, reason = "a clamp would keep what is not a number")]
-pub(super) fn inside(u: f64) -> f64 {
+#[inline(always)]
+pub(super) fn inside<N: Num>(u: N) -> N {
     const HALF_STEP: f64 = f64::EPSILON / 2.0;
-    u.max(f64::MIN_POSITIVE).min(1.0 - HALF_STEP)
+    u.at_least(f64::MIN_POSITIVE).at_most(1.0 - HALF_STEP)
 }
 
 /// The `u`-quantile of sorted values: the smallest one with at least a share `u` at or below it.
@@ -68,14 +68,12 @@ pub(super) fn bend(g: f64, z: f64) -> f64 {
     if g.abs() < STRAIGHT { z } else { (g * z).exp_m1() / g }
 }
 
-#[inline]
-pub(super) fn triangular_quantile(low: f64, mode: f64, high: f64, u: f64) -> f64 {
+#[inline(always)]
+pub(super) fn triangular_quantile<N: Num>(low: f64, mode: f64, high: f64, u: N) -> N {
     let width = high - low;
-    if u * width <= mode - low {
-        low + (u * width * (mode - low)).sqrt()
-    } else {
-        high - ((1.0 - u) * width * (high - mode)).sqrt()
-    }
+    let left = (u * width * (mode - low)).root() + low;
+    let right = -(u.rest() * width * (high - mode)).root() + high;
+    (u * width).pick_above(N::of(mode - low), right, left)
 }
 
 impl Law {
@@ -145,7 +143,7 @@ impl Law {
             Self::Uniform { low, width } => low + u * width,
             Self::Triangular { low, mode, high } => triangular_quantile(low, mode, high, u),
             Self::Normal { mean, sd } => mean + sd * normal_quantile(u),
-            Self::LogNormal { mu, sigma } => (mu + sigma * normal_quantile(u)).exp(),
+            Self::LogNormal { mu, sigma } => (normal_quantile(u) * sigma + mu).e_to(),
             Self::Beta { a, b, low, width } => low + width * beta::quantile(a, b, u),
             Self::Tukey { centre, scale, g } => centre + scale * bend(g, normal_quantile(u)),
             Self::Steps(ref sorted) => step(sorted, u),

@@ -2,6 +2,8 @@
 
 use statrs::function::erf::erfc;
 
+use super::num::Num;
+
 /// The 95th percentile of the standard normal distribution.
 pub const Z95: f64 = 1.644_853_626_951_472_2;
 
@@ -13,27 +15,21 @@ pub const Z95: f64 = 1.644_853_626_951_472_2;
 /// Source: Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied
 /// Statistics 37 (1988), routine PPND16.
 #[must_use]
-#[inline]
-pub fn normal_quantile(u: f64) -> f64 {
+#[inline(always)]
+pub fn normal_quantile<N: Num>(u: N) -> N {
     let q = u - 0.5;
-    if q.abs() <= 0.425 {
-        let r = 0.180_625 - q * q;
-        return q * poly(&CENTRE_NUM, r) / poly(&CENTRE_DEN, r);
+    let r = -(q * q) + 0.180_625;
+    let centre = q * poly(&CENTRE_NUM, r) / poly(&CENTRE_DEN, r);
+    // 0.425² = 0.180625: beyond, the square root of the logarithm of the tail is what the quantile follows.
+    let tail = q.pick_above(N::of(0.0), u.rest(), u).at_least(f64::MIN_POSITIVE);
+    let r = (-tail.log_e()).root();
+    let mut outer = poly(&MIDDLE_NUM, r - 1.6) / poly(&MIDDLE_DEN, r - 1.6);
+    if r.any_above(5.0) {
+        let far = poly(&FAR_NUM, r - 5.0) / poly(&FAR_DEN, r - 5.0);
+        outer = r.pick_above(N::of(5.0), far, outer);
     }
-    normal_quantile_tail(u, q)
-}
-
-/// The outer 15 % of [`normal_quantile`], kept apart so that the centre inlines.
-fn normal_quantile_tail(u: f64, q: f64) -> f64 {
-    let tail = if q < 0.0 { u } else { 1.0 - u };
-    // `max` also turns NaN into a number: nothing that is not a number leaves.
-    let r = (-tail.max(f64::MIN_POSITIVE).ln()).sqrt();
-    let z = if r <= 5.0 {
-        poly(&MIDDLE_NUM, r - 1.6) / poly(&MIDDLE_DEN, r - 1.6)
-    } else {
-        poly(&FAR_NUM, r - 5.0) / poly(&FAR_DEN, r - 5.0)
-    };
-    if q < 0.0 { -z } else { z }
+    let outer = q.pick_above(N::of(0.0), outer, -outer);
+    N::of(0.425 * 0.425).pick_above(q * q, centre, outer)
 }
 
 /// Probability that a standard normal number is at most `z`; relative error below 1e-10.
@@ -49,10 +45,10 @@ pub(super) fn normal_density(z: f64) -> f64 {
 }
 
 /// Horner's rule, lowest coefficient first.
-#[inline]
-fn poly(coefficients: &[f64; 8], x: f64) -> f64 {
+#[inline(always)]
+fn poly<N: Num>(coefficients: &[f64; 8], x: N) -> N {
     let [a, b, c, d, e, f, g, h] = *coefficients;
-    ((((((h * x + g) * x + f) * x + e) * x + d) * x + c) * x + b) * x + a
+    ((((((x * h + g) * x + f) * x + e) * x + d) * x + c) * x + b) * x + a
 }
 
 // Coefficients of PPND16, lowest first, as printed (Wichura 1988).

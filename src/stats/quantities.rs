@@ -1,8 +1,8 @@
 //! Structures whose leaves are quantities: one definition serves the file, the check and every trial.
 //!
 //! A structure `T<Q>` declared with [`quantified!`](crate::quantified) is a document as `T<Estimate>` (each leaf
-//! fixed or uncertain) and one state of the world as `T<f64>`. [`Quantified::each`] walks the leaves in a
-//! stable order with their paths, [`Quantified::each_mut`] without; [`Instantiate`] turns the document into
+//! fixed or uncertain), one state of the world as `T<f64>` and eight of them as `T<Lanes>`. [`Quantified::each`] walks
+//! the leaves in a stable order with their paths, [`Quantified::each_mut`] without; [`Instantiate`] turns the document into
 //! numbers. The n-th leaf of both forms is the same quantity, so a trial overwrites the uncertain ones in place
 //! and allocates nothing.
 //!
@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
+use super::num::{Lanes, Num};
 
 /// Numbers that are data rather than quantities: never uncertain, never a leaf.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -59,9 +60,9 @@ pub trait Quantified<Q> {
 /// A document that becomes one state of the world.
 pub trait Instantiate {
     /// The same structure with numbers for leaves.
-    type Out;
+    type Out<N: Num>;
     /// Replaces each leaf by the number that `value` gives for it.
-    fn instantiate(&self, value: &mut dyn FnMut(&Estimate) -> f64) -> Self::Out;
+    fn instantiate<N: Num>(&self, value: &mut dyn FnMut(&Estimate) -> N) -> Self::Out<N>;
 }
 
 macro_rules! leaf {
@@ -77,11 +78,12 @@ macro_rules! leaf {
     };
 }
 leaf!(f64);
+leaf!(Lanes);
 leaf!(Estimate);
 
 impl Instantiate for Estimate {
-    type Out = f64;
-    fn instantiate(&self, value: &mut dyn FnMut(&Estimate) -> f64) -> f64 {
+    type Out<N: Num> = N;
+    fn instantiate<N: Num>(&self, value: &mut dyn FnMut(&Estimate) -> N) -> N {
         value(self)
     }
 }
@@ -100,10 +102,10 @@ macro_rules! plain {
             fn each_mut(&mut self, _visit: &mut dyn FnMut(&mut Q)) {}
         }
         impl $crate::stats::quantities::Instantiate for $plain {
-            type Out = $plain;
-            fn instantiate(
+            type Out<N: $crate::stats::Num> = $plain;
+            fn instantiate<N: $crate::stats::Num>(
                 &self,
-                _value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> f64,
+                _value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> N,
             ) -> $plain {
                 self.clone()
             }
@@ -142,15 +144,15 @@ impl<Q, T: Quantified<Q>> Quantified<Q> for Vec<T> {
 }
 
 impl<T: Instantiate> Instantiate for Option<T> {
-    type Out = Option<T::Out>;
-    fn instantiate(&self, value: &mut dyn FnMut(&Estimate) -> f64) -> Self::Out {
+    type Out<N: Num> = Option<T::Out<N>>;
+    fn instantiate<N: Num>(&self, value: &mut dyn FnMut(&Estimate) -> N) -> Self::Out<N> {
         self.as_ref().map(|inner| inner.instantiate(value))
     }
 }
 
 impl<T: Instantiate> Instantiate for Vec<T> {
-    type Out = Vec<T::Out>;
-    fn instantiate(&self, value: &mut dyn FnMut(&Estimate) -> f64) -> Self::Out {
+    type Out<N: Num> = Vec<T::Out<N>>;
+    fn instantiate<N: Num>(&self, value: &mut dyn FnMut(&Estimate) -> N) -> Self::Out<N> {
         self.iter().map(|item| item.instantiate(value)).collect()
     }
 }
@@ -221,11 +223,11 @@ macro_rules! quantified {
             }
         }
         impl $crate::stats::quantities::Instantiate for $name<$crate::stats::estimate::Estimate> {
-            type Out = $name<f64>;
-            fn instantiate(
+            type Out<N: $crate::stats::Num> = $name<N>;
+            fn instantiate<N: $crate::stats::Num>(
                 &self,
-                value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> f64,
-            ) -> $name<f64> {
+                value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> N,
+            ) -> $name<N> {
                 match self {
                     $($crate::quantified_pattern!(Self::$variant, inner $(, $inner)?) =>
                         $crate::quantified_build!($name::$variant, inner, value $(, $inner)?),)+
@@ -289,11 +291,11 @@ macro_rules! quantified_struct_impl {
             $($key)*
         }
         impl $crate::stats::quantities::Instantiate for $name<$crate::stats::estimate::Estimate> {
-            type Out = $name<f64>;
-            fn instantiate(
+            type Out<N: $crate::stats::Num> = $name<N>;
+            fn instantiate<N: $crate::stats::Num>(
                 &self,
-                value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> f64,
-            ) -> $name<f64> {
+                value: &mut dyn FnMut(&$crate::stats::estimate::Estimate) -> N,
+            ) -> $name<N> {
                 $name {
                     $($field: $crate::stats::quantities::Instantiate::instantiate(&self.$field, value)),+
                 }

@@ -1,17 +1,17 @@
 //! Ranks and rank correlation.
 
+use super::order::order;
+
 /// Ranks from 1 to n in the order of `values`; equal values share the mean of their ranks.
 #[must_use]
 pub fn ranks(values: &[f64]) -> Vec<f64> {
-    // Value and place side by side: sorting places by the values that they point to misses the cache at every step.
-    let mut order: Vec<(f64, u32)> = values.iter().copied().zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let order = order(values);
     let mut ranks = vec![0.0; values.len()];
     let mut start = 0;
     // `==`, so that 0 and -0 are one value.
-    for group in order.chunk_by(|a, b| a.0 == b.0) {
+    for group in order.chunk_by(|a, b| values[*a as usize] == values[*b as usize]) {
         let rank = start as f64 + (group.len() as f64 + 1.0) / 2.0;
-        for (_, index) in group {
+        for index in group {
             ranks[*index as usize] = rank;
         }
         start += group.len();
@@ -33,17 +33,24 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     rank_correlation(&ranks(x), &ranks(y))
 }
 
+/// Sums of a correlation that are added up side by side.
+const SUMS: usize = 8;
+
 /// [`spearman`] of values that are ranked already: ranking is the dear part, and one ranking serves many pairs.
 #[must_use]
 pub fn rank_correlation(x: &[f64], y: &[f64]) -> Option<f64> {
     let mean = (x.len() as f64 + 1.0) / 2.0;
-    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
-    for (a, b) in x.iter().zip(y) {
-        let (a, b) = (a - mean, b - mean);
-        xy += a * b;
-        xx += a * a;
-        yy += b * b;
+    // Eight sums side by side: one alone would wait for itself at every step.
+    let (mut xy, mut xx, mut yy) = ([0.0; SUMS], [0.0; SUMS], [0.0; SUMS]);
+    for (x, y) in x.chunks(SUMS).zip(y.chunks(SUMS)) {
+        for (sum, (a, b)) in x.iter().zip(y).enumerate() {
+            let (a, b) = (a - mean, b - mean);
+            xy[sum] += a * b;
+            xx[sum] += a * a;
+            yy[sum] += b * b;
+        }
     }
+    let [xy, xx, yy] = [xy, xx, yy].map(|sums| sums.iter().sum::<f64>());
     let scale = (xx * yy).sqrt();
     (scale > 0.0).then(|| (xy / scale).clamp(-1.0, 1.0))
 }

@@ -6,6 +6,7 @@ use super::beta;
 use super::estimate::{Estimate, EstimateError};
 use super::law::{Law, bend, inside, step, triangular_quantile};
 use super::normal::normal_quantile;
+use super::num::Num;
 
 /// An [`Estimate`] prepared so that a draw costs tens of nanoseconds.
 ///
@@ -43,47 +44,28 @@ impl Sampler {
 
     /// The value at the uniform number `u`, which is held strictly inside 0..1. Always finite.
     #[must_use]
-    #[inline]
-    pub fn sample(&self, u: f64) -> f64 {
+    #[inline(always)]
+    pub fn sample<N: Num>(&self, u: N) -> N {
         let u = inside(u);
         match &self.prepared {
             Prepared::Closed(law) => match *law {
-                Law::Fixed(value) => value,
-                Law::Uniform { low, width } => low + u * width,
+                Law::Fixed(value) => N::of(value),
+                Law::Uniform { low, width } => u * width + low,
                 Law::Triangular { low, mode, high } => triangular_quantile(low, mode, high, u),
-                Law::Normal { mean, sd } => mean + sd * normal_quantile(u),
-                Law::LogNormal { mu, sigma } => (mu + sigma * normal_quantile(u)).exp(),
-                Law::Tukey { centre, scale, g } => centre + scale * bend(g, normal_quantile(u)),
-                Law::Beta { .. } | Law::Steps(_) => law.quantile(u),
+                Law::Normal { mean, sd } => normal_quantile(u) * sd + mean,
+                Law::LogNormal { mu, sigma } => (normal_quantile(u) * sigma + mu).e_to(),
+                Law::Tukey { centre, scale, g } => normal_quantile(u).map(|z| bend(g, z)) * scale + centre,
+                Law::Beta { .. } | Law::Steps(_) => u.map(|u| law.quantile(u)),
             },
-            Prepared::Beta { table, low, width } => low + width * table.quantile(u),
-            Prepared::Steps(sorted) => step(sorted, u),
+            Prepared::Beta { table, low, width } => u.map(|u| table.quantile(u)) * *width + *low,
+            Prepared::Steps(sorted) => u.map(|u| step(sorted, u)),
         }
     }
 
-    /// `out[k] = sample(u[k])`, with the family chosen once; as many as the shorter slice holds.
+    /// `out[k] = sample(u[k])`; as many as the shorter slice holds.
     pub fn fill(&self, u: &[f64], out: &mut [f64]) {
-        fn each(u: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
-            for (slot, u) in out.iter_mut().zip(u) {
-                *slot = f(inside(*u));
-            }
-        }
-        match &self.prepared {
-            Prepared::Closed(law) => match *law {
-                Law::Fixed(value) => each(u, out, |_| value),
-                Law::Uniform { low, width } => each(u, out, |u| low + u * width),
-                Law::Triangular { low, mode, high } => {
-                    each(u, out, |u| triangular_quantile(low, mode, high, u));
-                }
-                Law::Normal { mean, sd } => each(u, out, |u| mean + sd * normal_quantile(u)),
-                Law::LogNormal { mu, sigma } => each(u, out, |u| (mu + sigma * normal_quantile(u)).exp()),
-                Law::Tukey { centre, scale, g } => {
-                    each(u, out, |u| centre + scale * bend(g, normal_quantile(u)));
-                }
-                Law::Beta { .. } | Law::Steps(_) => each(u, out, |u| law.quantile(u)),
-            },
-            Prepared::Beta { table, low, width } => each(u, out, |u| low + width * table.quantile(u)),
-            Prepared::Steps(sorted) => each(u, out, |u| step(sorted, u)),
+        for (slot, u) in out.iter_mut().zip(u) {
+            *slot = self.sample(*u);
         }
     }
 }

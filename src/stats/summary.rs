@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::order::sorted;
+
 /// Normal score of a two-sided 95 % interval.
 const Z_TWO_SIDED_95: f64 = 1.959_963_984_540_054;
 
@@ -109,8 +111,7 @@ impl Summary {
         if let Some((index, value)) = draws.iter().copied().enumerate().find(|(_, x)| !x.is_finite()) {
             return Err(SummaryError::NotFinite { index, value });
         }
-        let mut sorted = draws.to_vec();
-        sorted.sort_unstable_by(f64::total_cmp);
+        let sorted = sorted(draws);
         let n = sorted.len();
         let mean = mean(&sorted);
         let squares = pairwise(&sorted, &|x| (x - mean).powi(2));

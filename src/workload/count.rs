@@ -1,6 +1,7 @@
 //! Numbers of turns and calls: the moments that demand needs, in closed form.
 
 use super::{Count, CountKind};
+use crate::stats::Num;
 
 /// Largest mean that is computed with; larger draws count as this.
 const MEAN_MAX: f64 = 1e9;
@@ -9,18 +10,20 @@ const EXACT_POSITIONS: f64 = 64.0;
 /// A position is left out once so small a share of the counts reaches it.
 const TAIL: f64 = 1e-12;
 
-impl Count<f64> {
+impl<N: Num> Count<N> {
     /// The mean that is computed with, 1 ..= 10⁹: a draw outside counts as the nearest end.
     #[must_use]
-    pub fn expectation(&self) -> f64 {
-        self.mean.max(1.0).min(MEAN_MAX)
+    #[inline(always)]
+    pub fn expectation(&self) -> N {
+        self.mean.at_least(1.0).at_most(MEAN_MAX)
     }
 
     /// Expected number of ordered pairs, `E[n (n - 1) / 2]`: how often an earlier item is carried by a later one.
     ///
     /// `Fixed` with whole part w and rest f: `w (w - 1) / 2 + f w`. `Geometric` with mean m: `m (m - 1)`.
     #[must_use]
-    pub fn pairs(&self) -> f64 {
+    #[inline(always)]
+    pub fn pairs(&self) -> N {
         let mean = self.expectation();
         match self.kind {
             CountKind::Fixed => {
@@ -37,30 +40,34 @@ impl Count<f64> {
     /// The history of the average turn, if `step` is what each turn adds. Closed for both kinds: below the limit
     /// the sum is arithmetic (fixed) or arithmetic-geometric, above it every item counts `limit`.
     #[must_use]
-    pub fn mean_ramp(&self, step: f64, limit: Option<f64>) -> f64 {
+    #[inline(always)]
+    pub fn mean_ramp(&self, step: N, limit: Option<N>) -> N {
         let mean = self.expectation();
-        let limit = limit.filter(|&limit| limit / step < 1e18);
-        let Some(limit) = limit else {
-            return step * self.pairs() / mean;
-        };
-        let below = (limit / step).floor();
-        match self.kind {
+        let unlimited = step * self.pairs() / mean;
+        let Some(limit) = limit else { return unlimited };
+        let below = (limit / step).map(f64::floor);
+        let limited = match self.kind {
             CountKind::Fixed => {
                 let (whole, rest) = split(mean);
-                let rising = below.min(whole - 1.0);
+                let rising = below.smaller(whole - 1.0);
                 let all = step * rising * (rising + 1.0) / 2.0 + limit * (whole - 1.0 - rising);
-                (all + rest * (step * whole).min(limit)) / mean
+                (all + rest * (step * whole).smaller(limit)) / mean
             }
             CountKind::Geometric => {
                 // Item i is reached by r^i of the sequences; each step j <= below adds `step` to all items from j on.
-                let ln_r = (-1.0 / mean).ln_1p();
-                let r = 1.0 - 1.0 / mean;
-                let full = step * r * -(below * ln_r).exp_m1() * mean;
-                if r > 0.0 { full + (limit - step * below) * ((below + 1.0) * ln_r).exp() } else { 0.0 }
+                let ln_r = (N::of(-1.0) / mean).map(f64::ln_1p);
+                let r = (N::of(1.0) / mean).rest();
+                let full = step * r * -(below * ln_r).map(f64::exp_m1) * mean;
+                let sum = full + (limit - step * below) * ((below + 1.0) * ln_r).e_to();
+                r.pick_above(N::of(0.0), sum, N::of(0.0))
             }
-        }
+        };
+        // A limit that is never reached, a step of 0 included.
+        N::of(1e18).pick_above(limit / step, limited, unlimited)
     }
+}
 
+impl Count<f64> {
     /// Visits the positions i = 0, 1, ... with the expected number of items there, `P(n > i)`.
     ///
     /// The first 64 positions are visited one by one; later ones in groups that grow by a sixteenth, at the group's
@@ -94,8 +101,10 @@ impl Count<f64> {
 }
 
 /// Whole part and rest.
-fn split(mean: f64) -> (f64, f64) {
-    (mean.floor(), mean - mean.floor())
+#[inline(always)]
+fn split<N: Num>(mean: N) -> (N, N) {
+    let whole = mean.map(f64::floor);
+    (whole, mean - whole)
 }
 
 #[cfg(test)]

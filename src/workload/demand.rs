@@ -13,52 +13,54 @@
 
 use super::length::{share, tokens};
 use super::{Retries, UseCase};
+use crate::stats::Num;
 
 /// Expectations per request of one use case, in the workload's own tokens (before a model's tokenizer factor).
 ///
 /// A request is one turn of a conversation; where turns differ, it is the average turn (each turn of each conversation
 /// counts alike). All are finite and >= 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Demand {
+pub struct Demand<N = f64> {
     /// Model calls per request, before retries; >= 1.
-    pub calls: f64,
+    pub calls: N,
     /// System prompt, summed over the request's calls.
-    pub system_tokens: f64,
+    pub system_tokens: N,
     /// Conversation carried from earlier turns, summed over the calls.
-    pub history_tokens: f64,
+    pub history_tokens: N,
     /// Retrieved context, sent with every call, summed over the calls.
-    pub retrieved_tokens: f64,
+    pub retrieved_tokens: N,
     /// What the user writes, sent with every call, summed over the calls.
-    pub user_tokens: f64,
+    pub user_tokens: N,
     /// The agent loop's own earlier calls and tool results, summed over the calls.
-    pub transcript_tokens: f64,
+    pub transcript_tokens: N,
     /// Answers after `max_tokens` and early stop, summed over the calls; reasoning is apart.
-    pub output_tokens: f64,
+    pub output_tokens: N,
     /// Hidden reasoning, summed over the calls; an early stop does not shorten it, since it comes before the stream.
-    pub reasoning_tokens: f64,
+    pub reasoning_tokens: N,
     /// Tool calls per request: one after each call but the last.
-    pub tool_calls: f64,
+    pub tool_calls: N,
     /// Billed share of failed attempts per call; billed attempts per call are `success` plus this.
-    pub failed_billed: f64,
+    pub failed_billed: N,
     /// Probability that a call succeeds in the end, `1 - q^(k+1)`.
-    pub success: f64,
+    pub success: N,
     /// Attempts per call, `1 + q + ... + q^k`.
-    pub attempts: f64,
+    pub attempts: N,
     /// Mean turns of a conversation; >= 1.
-    pub turns: f64,
+    pub turns: N,
     /// The average turn's history, sent with each of its calls, in tokens.
-    pub history_per_call: f64,
+    pub history_per_call: N,
     /// What one step of the agent loop adds to the next call: its output and the tool's result, in tokens.
-    pub step_tokens: f64,
+    pub step_tokens: N,
 }
 
-impl Demand {
+impl<N: Num> Demand<N> {
     /// The expectations of one use case.
     ///
     /// An early stop cuts the answer that would have been generated, limit included:
     /// `O = E[min(X, max_tokens)] (1 - share (1 - at_fraction))`.
     #[must_use]
-    pub fn of(use_case: &UseCase<f64>) -> Self {
+    #[inline(always)]
+    pub fn of(use_case: &UseCase<N>) -> Self {
         let parts = Parts::of(use_case);
         let calls = parts.calls;
         let retries = Attempts::of(&use_case.retries);
@@ -84,7 +86,8 @@ impl Demand {
 
     /// Prompt tokens per request, summed over its calls.
     #[must_use]
-    pub fn prompt_tokens(&self) -> f64 {
+    #[inline(always)]
+    pub fn prompt_tokens(&self) -> N {
         self.system_tokens
             + self.history_tokens
             + self.retrieved_tokens
@@ -94,42 +97,43 @@ impl Demand {
 
     /// Mean prompt of a call, in tokens.
     #[must_use]
-    pub fn prompt_per_call(&self) -> f64 {
-        self.prompt_tokens() / self.calls.max(1.0)
+    pub fn prompt_per_call(&self) -> N {
+        self.prompt_tokens() / self.calls.at_least(1.0)
     }
 
     /// Mean generated tokens of a call, reasoning included: what decoding has to produce.
     #[must_use]
-    pub fn output_per_call(&self) -> f64 {
-        (self.output_tokens + self.reasoning_tokens) / self.calls.max(1.0)
+    pub fn output_per_call(&self) -> N {
+        (self.output_tokens + self.reasoning_tokens) / self.calls.at_least(1.0)
     }
 }
 
 /// The means that one call's prompt is made of, clamped.
-pub(super) struct Parts {
-    pub(super) system: f64,
-    pub(super) retrieved: f64,
-    pub(super) user: f64,
+pub(super) struct Parts<N = f64> {
+    pub(super) system: N,
+    pub(super) retrieved: N,
+    pub(super) user: N,
     /// Answer of a call.
-    pub(super) output: f64,
-    pub(super) calls: f64,
+    pub(super) output: N,
+    pub(super) calls: N,
     /// What a step of the agent loop adds to the next call.
-    pub(super) step: f64,
+    pub(super) step: N,
     /// What a turn adds to the history.
-    pub(super) history_step: f64,
-    pub(super) history_limit: Option<f64>,
+    pub(super) history_step: N,
+    pub(super) history_limit: Option<N>,
 }
 
-impl Parts {
-    pub(super) fn of(use_case: &UseCase<f64>) -> Self {
+impl<N: Num> Parts<N> {
+    #[inline(always)]
+    pub(super) fn of(use_case: &UseCase<N>) -> Self {
         let stop = &use_case.early_stop;
-        let read = 1.0 - share(stop.share) * (1.0 - share(stop.at_fraction));
+        let read = (share(stop.share) * share(stop.at_fraction).rest()).rest();
         let answer = use_case.output_tokens.spread();
         let answer = use_case.max_tokens.map_or_else(|| answer.mean(), |limit| answer.mean_limited(limit));
         let output = answer * read;
         let calls = use_case.agent.calls.expectation();
         let step = output + tokens(use_case.agent.tool_result_tokens);
-        let transcript = if use_case.agent.transcript_kept { (calls - 1.0) * step } else { 0.0 };
+        let transcript = if use_case.agent.transcript_kept { (calls - 1.0) * step } else { N::of(0.0) };
         let user = use_case.user_tokens.mean();
         let conversation = &use_case.conversation;
         Self {
@@ -145,23 +149,79 @@ impl Parts {
     }
 }
 
-/// Expectations over the attempts of one call, in closed form.
-struct Attempts {
-    success: f64,
-    attempts: f64,
-    failed_billed: f64,
+impl<N: Num> Demand<N> {
+    /// The expectations of one lane.
+    #[must_use]
+    pub fn lane(&self, lane: usize) -> Demand {
+        Demand {
+            calls: self.calls.lane(lane),
+            system_tokens: self.system_tokens.lane(lane),
+            history_tokens: self.history_tokens.lane(lane),
+            retrieved_tokens: self.retrieved_tokens.lane(lane),
+            user_tokens: self.user_tokens.lane(lane),
+            transcript_tokens: self.transcript_tokens.lane(lane),
+            output_tokens: self.output_tokens.lane(lane),
+            reasoning_tokens: self.reasoning_tokens.lane(lane),
+            tool_calls: self.tool_calls.lane(lane),
+            failed_billed: self.failed_billed.lane(lane),
+            success: self.success.lane(lane),
+            attempts: self.attempts.lane(lane),
+            turns: self.turns.lane(lane),
+            history_per_call: self.history_per_call.lane(lane),
+            step_tokens: self.step_tokens.lane(lane),
+        }
+    }
 }
 
-impl Attempts {
+impl<N: Num> Parts<N> {
+    /// The parts of one lane.
+    pub(super) fn lane(&self, lane: usize) -> Parts {
+        Parts {
+            system: self.system.lane(lane),
+            retrieved: self.retrieved.lane(lane),
+            user: self.user.lane(lane),
+            output: self.output.lane(lane),
+            calls: self.calls.lane(lane),
+            step: self.step.lane(lane),
+            history_step: self.history_step.lane(lane),
+            history_limit: self.history_limit.map(|limit| limit.lane(lane)),
+        }
+    }
+}
+
+/// Expectations over the attempts of one call, in closed form.
+struct Attempts<N> {
+    success: N,
+    attempts: N,
+    failed_billed: N,
+}
+
+impl<N: Num> Attempts<N> {
     /// Attempts are independent: their number is geometric, cut at k + 1, and each fails with probability q, so that
     /// `q * attempts` of them fail.
-    fn of(retries: &Retries<f64>) -> Self {
+    #[inline(always)]
+    fn of(retries: &Retries<N>) -> Self {
         let q = share(retries.failure);
-        let most = f64::from(retries.max_retries) + 1.0;
-        let success = if q > 0.0 { -(most * q.ln()).exp_m1() } else { 1.0 };
-        let attempts = if q < 1.0 { success / (1.0 - q) } else { most };
-        Self { success, attempts, failed_billed: share(retries.billed_share) * q * attempts }
+        let attempts = geometric_sum(q, u64::from(retries.max_retries) + 1);
+        let failed_billed = share(retries.billed_share) * q * attempts;
+        Self { success: q.rest() * attempts, attempts, failed_billed }
     }
+}
+
+/// `1 + q + ... + q^(n - 1)` for `q` in 0..=1, by doubling: `S(2n) = S(n) (1 + q^n)` and `S(n + 1) = 1 + q S(n)`.
+/// Nothing is taken away, so nothing cancels near 1.
+#[inline(always)]
+fn geometric_sum<N: Num>(q: N, n: u64) -> N {
+    let (mut sum, mut power) = (N::of(0.0), N::of(1.0));
+    for bit in (0..u64::BITS - n.leading_zeros()).rev() {
+        sum *= power + 1.0;
+        power *= power;
+        if n >> bit & 1 == 1 {
+            sum = q * sum + 1.0;
+            power *= q;
+        }
+    }
+    sum
 }
 
 #[cfg(test)]

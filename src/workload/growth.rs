@@ -1,6 +1,7 @@
 //! How the volume develops over the months.
 
 use super::{Growth, SCurve};
+use crate::stats::{Num, turn_by_turn};
 
 /// Largest factor that is computed with; growth beyond it counts as this.
 const FACTOR_MAX: f64 = 1e12;
@@ -27,19 +28,40 @@ impl Growth<f64> {
         };
         factor.max(0.0).min(FACTOR_MAX)
     }
+}
 
+impl<N: Num> Growth<N> {
     /// The factors of the first months. Compound growth is a product from month to month, which is cheaper than a power
     /// each and differs from [`Growth::factor`] in the last digits.
-    pub fn fill(&self, months: &mut [f64]) {
-        let Self::Compound(rate) = self else {
-            months.iter_mut().zip(0..).for_each(|(factor, month)| *factor = self.factor(month));
+    #[inline(always)]
+    pub fn fill(&self, months: &mut [N]) {
+        if let Self::Compound(rate) = self {
+            let step = rate.at_least(-1.0) + 1.0;
+            let mut next = N::of(1.0);
+            for factor in months {
+                turn_by_turn();
+                *factor = next.at_least(0.0).at_most(FACTOR_MAX);
+                next *= step;
+            }
             return;
-        };
-        let step = 1.0 + rate.max(-1.0);
-        let mut next: f64 = 1.0;
-        for factor in months {
-            *factor = next.max(0.0).min(FACTOR_MAX);
-            next *= step;
+        }
+        for (factor, month) in months.iter_mut().zip(0..) {
+            *factor = N::from_fn(|lane| self.lane(lane).factor(month));
+        }
+    }
+
+    /// The growth of one lane.
+    fn lane(&self, lane: usize) -> Growth<f64> {
+        match self {
+            Self::Flat => Growth::Flat,
+            Self::Compound(rate) => Growth::Compound(rate.lane(lane)),
+            Self::Linear(share) => Growth::Linear(share.lane(lane)),
+            Self::SCurve(curve) => Growth::SCurve(SCurve {
+                ceiling: curve.ceiling.lane(lane),
+                midpoint_month: curve.midpoint_month.lane(lane),
+                rise_months: curve.rise_months.lane(lane),
+            }),
+            Self::Table(table) => Growth::Table(table.clone()),
         }
     }
 }

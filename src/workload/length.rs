@@ -6,7 +6,7 @@
 use statrs::function::{erf, gamma};
 
 use super::{Length, LengthSpread, Quantiles};
-use crate::stats::Z95;
+use crate::stats::{Num, Z95};
 
 /// Largest median that is computed with, in tokens; larger draws count as this.
 pub(super) const TOKENS_MAX: f64 = 1e15;
@@ -18,18 +18,18 @@ const GAMMA_SIGMA_MIN: f64 = 0.01;
 
 /// A length with its parameters worked out.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Spread<'a> {
+pub(super) enum Spread<'a, N = f64> {
     /// All alike.
-    Fixed(f64),
-    /// `exp(mu + sigma Z)`.
-    LogNormal { mu: f64, sigma: f64, mean: f64 },
-    /// Shape and scale.
-    Gamma { shape: f64, scale: f64, mean: f64, ln_gamma: f64 },
+    Fixed(N),
+    /// `exp(mu + sigma Z)`; a sigma of 0 is a length that is always the median.
+    LogNormal { median: N, mu: N, sigma: N, mean: N },
+    /// The gamma with the mean and variance of the log-normal with this median and sigma.
+    Gamma { median: N, sigma: N, mean: N },
     /// Tokens of the table times `scale`.
-    Empirical { table: &'a Quantiles, scale: f64 },
+    Empirical { table: &'a Quantiles, scale: N },
 }
 
-impl Length<f64> {
+impl<N: Num> Length<N> {
     /// Mean length, in tokens: finite, >= 0.
     ///
     /// Log-normal: `median * exp(sigma² / 2)` with `sigma = ln(p95 / median) / 1.645`; the gamma has the same mean.
@@ -38,7 +38,7 @@ impl Length<f64> {
     /// below the median as equal to it, medians above 10¹⁵ and ratios above 10⁶ as these. An observed table that
     /// cannot be used makes every length the median.
     #[must_use]
-    pub fn mean(&self) -> f64 {
+    pub fn mean(&self) -> N {
         self.spread().mean()
     }
 
@@ -48,10 +48,35 @@ impl Length<f64> {
     /// `mean P(k + 1, L / theta) + L Q(k, L / theta)`.
     /// Source: Klugman, Panjer, Willmot, *Loss Models*, appendix A.
     #[must_use]
-    pub fn mean_limited(&self, limit: f64) -> f64 {
+    pub fn mean_limited(&self, limit: N) -> N {
         self.spread().mean_limited(limit)
     }
 
+    /// The parameters of the family.
+    #[inline(always)]
+    pub(super) fn spread(&self) -> Spread<'_, N> {
+        let median = tokens(self.median);
+        let (zero, one) = (N::of(0.0), N::of(1.0));
+        match &self.spread {
+            LengthSpread::Empirical(table) if table.fault().is_none() => {
+                Spread::Empirical { table, scale: median / table.median() }
+            }
+            LengthSpread::Fixed | LengthSpread::Empirical(_) => Spread::Fixed(median),
+            LengthSpread::LogNormal | LengthSpread::Gamma => {
+                let ratio = (self.p95 / median).at_least(1.0).at_most(RATIO_MAX);
+                let sigma = median.pick_above(zero, ratio.pick_above(one, ratio.log_e() / Z95, zero), zero);
+                let mean = median * (sigma * sigma / 2.0).e_to();
+                if self.spread == LengthSpread::LogNormal {
+                    Spread::LogNormal { median, mu: median.log_e(), sigma, mean }
+                } else {
+                    Spread::Gamma { median, sigma, mean }
+                }
+            }
+        }
+    }
+}
+
+impl Length<f64> {
     /// Probability that a length is greater than `x` tokens, 0..=1.
     #[must_use]
     pub fn survival(&self, x: f64) -> f64 {
@@ -63,74 +88,83 @@ impl Length<f64> {
     pub fn quantile(&self, p: f64) -> f64 {
         self.spread().quantile(p)
     }
+}
 
-    /// The parameters of the family.
-    pub(super) fn spread(&self) -> Spread<'_> {
-        let median = tokens(self.median);
-        if let LengthSpread::Empirical(table) = &self.spread
-            && median > 0.0
-            && table.fault().is_none()
-        {
-            return Spread::Empirical { table, scale: median / table.median() };
+impl<N: Num> Spread<'_, N> {
+    #[inline(always)]
+    pub(super) fn mean(&self) -> N {
+        match *self {
+            Self::Fixed(value) => value,
+            Self::LogNormal { mean, .. } | Self::Gamma { mean, .. } => mean,
+            Self::Empirical { table, scale } => scale * table.mean(),
         }
-        let ratio = (self.p95 / median).max(1.0).min(RATIO_MAX);
-        let family = matches!(self.spread, LengthSpread::LogNormal | LengthSpread::Gamma);
-        if median == 0.0 || ratio == 1.0 || !family {
-            return Spread::Fixed(median);
+    }
+
+    #[inline(always)]
+    pub(super) fn mean_limited(&self, limit: N) -> N {
+        let limited = self.mean() - self.tail(limit).1;
+        limit.pick_above(N::of(0.0), limited, N::of(0.0))
+    }
+
+    /// `P(X > x)` and the mean excess over it, `E[max(X - x, 0)]`.
+    #[inline(always)]
+    pub(super) fn tail(&self, x: N) -> (N, N) {
+        let (zero, one) = (N::of(0.0), N::of(1.0));
+        let of_one_length = |value: N| (value.pick_above(x, one, zero), (value - x).at_least(0.0));
+        let (survival, excess) = match *self {
+            Self::Fixed(value) => of_one_length(value),
+            Self::LogNormal { median, mu, sigma, mean } => {
+                let z = (x.log_e() - mu) / sigma;
+                let survival = x.pick_above(zero, normal_survival(z), one);
+                let above = x.pick_above(zero, mean * normal_survival(z - sigma), mean);
+                let (fixed, fixed_excess) = of_one_length(median);
+                let excess = (above - x * survival).at_least(0.0);
+                (sigma.pick_above(zero, survival, fixed), sigma.pick_above(zero, excess, fixed_excess))
+            }
+            Self::Gamma { .. } | Self::Empirical { .. } => {
+                let tail = |lane| self.lane(lane).tail_of_one(x.lane(lane));
+                (N::from_fn(|lane| tail(lane).0), N::from_fn(|lane| tail(lane).1))
+            }
+        };
+        (zero.pick_above(x, one, survival), zero.pick_above(x, self.mean() - x, excess))
+    }
+
+    /// The length of one lane.
+    pub(super) fn lane(&self, lane: usize) -> Spread<'_> {
+        match *self {
+            Self::Fixed(value) => Spread::Fixed(value.lane(lane)),
+            Self::LogNormal { median, mu, sigma, mean } => Spread::LogNormal {
+                median: median.lane(lane),
+                mu: mu.lane(lane),
+                sigma: sigma.lane(lane),
+                mean: mean.lane(lane),
+            },
+            Self::Gamma { median, sigma, mean } => {
+                Spread::Gamma { median: median.lane(lane), sigma: sigma.lane(lane), mean: mean.lane(lane) }
+            }
+            Self::Empirical { table, scale } => Spread::Empirical { table, scale: scale.lane(lane) },
         }
-        let sigma = ratio.ln() / Z95;
-        let mean = median * (sigma * sigma / 2.0).exp();
-        if self.spread == LengthSpread::LogNormal || sigma < GAMMA_SIGMA_MIN {
-            return Spread::LogNormal { mu: median.ln(), sigma, mean };
-        }
-        // Squared coefficient of variation of the log-normal.
-        let shape = 1.0 / (sigma * sigma).exp_m1();
-        Spread::Gamma { shape, scale: mean / shape, mean, ln_gamma: gamma::ln_gamma(shape + 1.0) }
     }
 }
 
 impl Spread<'_> {
-    pub(super) fn mean(&self) -> f64 {
-        match *self {
-            Self::Fixed(value) => value,
-            Self::LogNormal { mean, .. } | Self::Gamma { mean, .. } => mean,
-            Self::Empirical { table, scale } => table.mean() * scale,
-        }
-    }
-
-    pub(super) fn mean_limited(&self, limit: f64) -> f64 {
-        if limit > 0.0 { self.mean() - self.tail(limit).1 } else { 0.0 }
-    }
-
     pub(super) fn survival(&self, x: f64) -> f64 {
         self.tail(x).0
     }
 
-    /// `P(X > x)` and the mean excess over it, `E[max(X - x, 0)]`.
-    pub(super) fn tail(&self, x: f64) -> (f64, f64) {
-        if x < 0.0 {
-            return (1.0, self.mean() - x);
-        }
+    /// The tail of the families that have no vector form.
+    fn tail_of_one(&self, x: f64) -> (f64, f64) {
         match *self {
-            Self::Fixed(value) => (f64::from(u8::from(value > x)), (value - x).max(0.0)),
-            Self::LogNormal { mean, .. } if x == 0.0 => (1.0, mean),
-            Self::LogNormal { mu, sigma, mean } => {
-                let z = (x.ln() - mu) / sigma;
-                let survival = normal_survival(z);
-                (survival, (mean * normal_survival(z - sigma) - x * survival).max(0.0))
-            }
-            Self::Gamma { shape, scale, mean, ln_gamma } => {
-                let z = x / scale;
-                let density = density(shape, z, ln_gamma);
-                let survival = gamma_survival(shape, z, density);
-                // Q(k + 1, z) = Q(k, z) + z^k e^-z / Gamma(k + 1)
-                let above = mean * (survival + density).min(1.0);
-                (survival, (above - x * survival).max(0.0))
-            }
-            Self::Empirical { table, scale } => {
+            Self::Gamma { median, sigma, mean } => match Gamma::of(sigma, mean) {
+                Some(gamma) => gamma.tail(x),
+                None => Spread::LogNormal { median, mu: median.log_e(), sigma, mean }.tail(x),
+            },
+            Self::Empirical { table, scale } if scale > 0.0 => {
                 let (survival, excess) = table.tail(x / scale);
                 (survival, excess * scale)
             }
+            Self::Empirical { .. } => (0.0, 0.0),
+            Self::Fixed(_) | Self::LogNormal { .. } => self.tail(x),
         }
     }
 
@@ -139,6 +173,9 @@ impl Spread<'_> {
         match *self {
             Self::Fixed(value) => value,
             Self::Empirical { table, scale } => table.quantile(p) * scale,
+            Self::LogNormal { median, sigma, .. } | Self::Gamma { median, sigma, .. } if sigma == 0.0 => {
+                median
+            }
             _ if p == 0.0 => 0.0,
             Self::LogNormal { mu, sigma, .. } => {
                 (mu - sigma * std::f64::consts::SQRT_2 * erf::erfc_inv(2.0 * p)).exp()
@@ -158,18 +195,51 @@ impl Spread<'_> {
     }
 }
 
+/// A gamma distribution.
+pub(super) struct Gamma {
+    pub(super) shape: f64,
+    pub(super) scale: f64,
+    mean: f64,
+    ln_gamma: f64,
+}
+
+impl Gamma {
+    /// With the mean and squared coefficient of variation of a log-normal; none where the two hardly differ.
+    pub(super) fn of(sigma: f64, mean: f64) -> Option<Self> {
+        let shape = 1.0 / (sigma * sigma).exp_m1();
+        (sigma >= GAMMA_SIGMA_MIN).then(|| Self {
+            shape,
+            scale: mean / shape,
+            mean,
+            ln_gamma: gamma::ln_gamma(shape + 1.0),
+        })
+    }
+
+    fn tail(&self, x: f64) -> (f64, f64) {
+        let z = x / self.scale;
+        let density = density(self.shape, z, self.ln_gamma);
+        let survival = gamma_survival(self.shape, z, density);
+        // Q(k + 1, z) = Q(k, z) + z^k e^-z / Gamma(k + 1)
+        let above = self.mean * (survival + density).min(1.0);
+        (survival, (above - x * survival).max(0.0))
+    }
+}
+
 /// A number of tokens that is computed with: 0 ..= 10¹⁵, not-a-number counts as 0.
-pub(super) fn tokens(value: f64) -> f64 {
-    value.max(0.0).min(TOKENS_MAX)
+#[inline(always)]
+pub(super) fn tokens<N: Num>(value: N) -> N {
+    value.at_least(0.0).at_most(TOKENS_MAX)
 }
 
 /// A share that is computed with: 0..=1, not-a-number counts as 0.
-pub(super) fn share(value: f64) -> f64 {
-    value.max(0.0).min(1.0)
+#[inline(always)]
+pub(super) fn share<N: Num>(value: N) -> N {
+    value.at_least(0.0).at_most(1.0)
 }
 
-fn normal_survival(z: f64) -> f64 {
-    0.5 * erf::erfc(z / std::f64::consts::SQRT_2)
+#[inline(always)]
+fn normal_survival<N: Num>(z: N) -> N {
+    z.map(|z| 0.5 * erf::erfc(z / std::f64::consts::SQRT_2))
 }
 
 /// `z^k e^-z / Gamma(k + 1)`, with `ln_gamma = ln Gamma(k + 1)`.

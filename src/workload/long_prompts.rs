@@ -1,8 +1,9 @@
 //! How much of a use case lies above a length of prompt: what a price cliff by context tier charges more for.
 
 use super::demand::{Demand, Parts};
-use super::length::Spread;
+use super::length::{Gamma, Spread};
 use super::{Count, UseCase};
+use crate::stats::{LANES, Num};
 
 /// Standard deviations beyond which the tail is left out: it holds less than 3 × 10⁻⁷ of what users write.
 const FAR: f64 = 5.0;
@@ -11,13 +12,13 @@ const POSITIONS_MAX: usize = 512;
 
 /// The part of a use case's calls whose prompt is longer than a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LongPrompts {
+pub struct LongPrompts<N = f64> {
     /// Share of the calls, 0..=1.
-    pub calls: f64,
+    pub calls: N,
     /// Prompt tokens in those calls, per request of the use case (all of them, not those above the threshold).
-    pub prompt_tokens: f64,
+    pub prompt_tokens: N,
     /// Answer tokens of those calls, per request, without reasoning (reasoning goes by `calls`).
-    pub output_tokens: f64,
+    pub output_tokens: N,
 }
 
 /// Share of calls whose prompt is longer than `threshold` tokens, and the prompt and output tokens in those calls.
@@ -28,37 +29,66 @@ pub struct LongPrompts {
 ///
 /// The share falls as `threshold` rises. A threshold of 0 or less returns everything.
 #[must_use]
-pub fn long_prompts(use_case: &UseCase<f64>, threshold: f64) -> LongPrompts {
-    let demand = Demand::of(use_case);
-    let everything = LongPrompts {
-        calls: 1.0,
-        prompt_tokens: demand.prompt_tokens(),
-        output_tokens: demand.output_tokens,
-    };
-    if threshold.is_nan() || threshold <= 0.0 {
-        return everything;
-    }
-    let parts = Parts::of(use_case);
+pub fn long_prompts<N: Num>(use_case: &UseCase<N>, threshold: N) -> LongPrompts<N> {
+    let (demand, parts) = (Demand::of(use_case), Parts::of(use_case));
     let user = use_case.user_tokens.spread();
-    let far = far(user);
-    let room = threshold - parts.system - parts.retrieved;
-    let limit = parts.history_limit.unwrap_or(f64::MAX);
-    let (mut calls, mut prompt) = (0.0, 0.0);
-    let positions = Positions::of(&use_case.agent.calls);
-    use_case.conversation.turns.each_position(|turn, turn_weight| {
-        let room = room - (parts.history_step * turn).min(limit);
-        for &(call, call_weight) in positions.from(|call| room - parts.step * call < far) {
-            let (above, excess) = user.tail(room - parts.step * call);
-            calls += turn_weight * call_weight * above;
-            prompt += turn_weight * call_weight * (excess + threshold * above);
+    let of_lane = |lane| {
+        let count = |count: &Count<N>| Count { mean: count.mean.lane(lane), kind: count.kind };
+        let question = Question {
+            parts: parts.lane(lane),
+            user: user.lane(lane),
+            turns: count(&use_case.conversation.turns),
+            calls: count(&use_case.agent.calls),
+        };
+        question.beyond(&demand.lane(lane), threshold.lane(lane))
+    };
+    let mut found = LongPrompts::<N>::default();
+    let lanes: [LongPrompts; LANES] = std::array::from_fn(|lane| of_lane(lane.min(N::COUNT - 1)));
+    found.calls = N::from_fn(|lane| lanes[lane].calls);
+    found.prompt_tokens = N::from_fn(|lane| lanes[lane].prompt_tokens);
+    found.output_tokens = N::from_fn(|lane| lanes[lane].output_tokens);
+    found
+}
+
+/// One lane of a use case.
+struct Question<'a> {
+    parts: Parts,
+    user: Spread<'a>,
+    turns: Count<f64>,
+    calls: Count<f64>,
+}
+
+impl Question<'_> {
+    fn beyond(&self, demand: &Demand, threshold: f64) -> LongPrompts {
+        let everything = LongPrompts {
+            calls: 1.0,
+            prompt_tokens: demand.prompt_tokens(),
+            output_tokens: demand.output_tokens,
+        };
+        if threshold.is_nan() || threshold <= 0.0 {
+            return everything;
         }
-    });
-    // Rounding, the left-out tail and the groups' middles must not exceed the whole.
-    let share = (calls / (demand.turns * demand.calls)).min(1.0);
-    LongPrompts {
-        calls: share,
-        prompt_tokens: (prompt / demand.turns).min(everything.prompt_tokens),
-        output_tokens: share * everything.output_tokens,
+        let Self { parts, user, .. } = self;
+        let far = far(*user);
+        let room = threshold - parts.system - parts.retrieved;
+        let limit = parts.history_limit.unwrap_or(f64::MAX);
+        let (mut calls, mut prompt) = (0.0, 0.0);
+        let positions = Positions::of(&self.calls);
+        self.turns.each_position(|turn, turn_weight| {
+            let room = room - (parts.history_step * turn).min(limit);
+            for &(call, call_weight) in positions.from(|call| room - parts.step * call < far) {
+                let (above, excess) = user.tail(room - parts.step * call);
+                calls += turn_weight * call_weight * above;
+                prompt += turn_weight * call_weight * (excess + threshold * above);
+            }
+        });
+        // Rounding, the left-out tail and the groups' middles must not exceed the whole.
+        let share = (calls / (demand.turns * demand.calls)).min(1.0);
+        LongPrompts {
+            calls: share,
+            prompt_tokens: (prompt / demand.turns).min(everything.prompt_tokens),
+            output_tokens: share * everything.output_tokens,
+        }
     }
 }
 
@@ -91,9 +121,12 @@ impl Positions {
 fn far(user: Spread<'_>) -> f64 {
     match user {
         Spread::Fixed(value) => value,
-        Spread::LogNormal { mu, sigma, .. } => (mu + (sigma + FAR) * sigma).exp(),
-        // The tail of a gamma is exponential beyond its mean.
-        Spread::Gamma { shape, scale, .. } => scale * (shape + FAR * shape.sqrt() + 40.0),
+        Spread::LogNormal { median, sigma, .. } => median * ((sigma + FAR) * sigma).exp(),
+        Spread::Gamma { median, sigma, mean } => match Gamma::of(sigma, mean) {
+            // The tail of a gamma is exponential beyond its mean.
+            Some(Gamma { shape, scale, .. }) => scale * (shape + FAR * shape.sqrt() + 40.0),
+            None => median * ((sigma + FAR) * sigma).exp(),
+        },
         Spread::Empirical { table, scale } => table.longest() * scale,
     }
 }

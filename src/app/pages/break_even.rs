@@ -9,13 +9,14 @@ use super::findings::unanswered_ui;
 use super::words::why_crossing;
 use crate::analysis::{BreakEven, Crossing, Forecast};
 use crate::app::action::Action;
+use crate::app::money::money;
 use crate::app::plots::cursor::Mark;
 use crate::app::plots::data;
-use crate::app::plots::volume::{VolumePlot, volume_plot_ui};
+use crate::app::plots::volume::{VolumePlot, limit_name, volume_plot_ui};
 use crate::app::theme::{self, Theme, space};
 use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{Why, empty_state, heading, sentence, stale_badge};
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// Draws the page.
 pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
@@ -49,6 +50,13 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
         heading(ui, "Every crossing", |_| {});
         crossings_ui(ui, break_even, session);
         ui.add_space(space::M);
+        if !break_even.limits.is_empty() {
+            heading(ui, "Where a plan is no answer any more", |_| {});
+            for limit in &break_even.limits {
+                ui.add(Label::new(limit_name(break_even, limit)).wrap());
+            }
+            ui.add_space(space::M);
+        }
         if let Some(forecast) = view.forecast {
             heading(ui, "How likely is one plan cheaper than another, at the planned volume", |ui| {
                 stale_badge(ui, forecast.stale);
@@ -111,7 +119,7 @@ fn times(ratio: f64) -> String {
 }
 
 fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
-    let theme = Theme::of(ui.ctx());
+    let (theme, shown) = (Theme::of(ui.ctx()), money(ui.ctx()));
     if break_even.crossings.is_empty() {
         ui.label(RichText::new("No two plans cross in the range that was looked at.").color(theme.text_weak));
         return;
@@ -161,7 +169,8 @@ fn crossings_ui(ui: &mut Ui, break_even: &BreakEven, session: &mut Session) {
                     row.col(|ui| cell(ui, &band));
                     row.col(|ui| cell(ui, name(crossing.cheaper_below)));
                     row.col(|ui| cell(ui, name(crossing.cheaper_above)));
-                    row.col(|ui| cell(ui, &format::usd(crossing.usd_per_month)));
+                    let usd = shown.show(crossing.usd_per_month);
+                    row.col(|ui| cell(ui, &usd));
                     row.col(|ui| cell(ui, &distance(crossing, break_even.today)));
                 });
             }
@@ -241,7 +250,7 @@ fn cheaper_ui(ui: &mut Ui, forecast: &Forecast) {
 
 /// The explanation that was asked for on this page.
 #[must_use]
-pub fn why(session: &Session, break_even: Option<&BreakEven>) -> Vec<Why> {
+pub fn why(session: &Session, break_even: Option<&BreakEven>, money: &Money) -> Vec<Why> {
     let index = session
         .why
         .as_deref()
@@ -249,5 +258,10 @@ pub fn why(session: &Session, break_even: Option<&BreakEven>) -> Vec<Why> {
         .and_then(|at| at.parse::<usize>().ok());
     let Some((break_even, index)) = break_even.zip(index) else { return Vec::new() };
     let names: Vec<String> = break_even.plans.iter().map(|plan| plan.name.clone()).collect();
-    break_even.crossings.get(index).map(|crossing| why_crossing(&names, crossing)).into_iter().collect()
+    break_even
+        .crossings
+        .get(index)
+        .map(|crossing| why_crossing(&names, crossing, money))
+        .into_iter()
+        .collect()
 }

@@ -7,6 +7,7 @@ use eframe::egui::{
 
 use super::plans::FIELD;
 use crate::analysis::EndpointOutcome;
+use crate::app::money::money;
 use crate::app::plots::paint::{Scale, text_ui};
 use crate::app::theme::{self, Theme, space};
 use crate::app::view::{Session, View};
@@ -672,7 +673,7 @@ fn served_ui(ui: &mut Ui, outcome: Option<&EndpointOutcome>) {
         deployment.limited_by,
         format::secs(deployment.prefill_secs),
         format::secs(deployment.tpot_secs),
-        format::usd(deployment.usd_per_mtok)
+        money(ui.ctx()).show(deployment.usd_per_mtok)
     );
     ui.add(Label::new(RichText::new(text).color(theme.text)).wrap());
     ui.add_space(space::XS);

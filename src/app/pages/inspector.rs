@@ -3,6 +3,7 @@
 use eframe::egui::{RichText, ScrollArea, Ui};
 
 use super::{break_even, overview};
+use crate::app::money::money;
 use crate::app::pages::Page;
 use crate::app::theme::{self, Theme, space};
 use crate::app::view::{Session, View};
@@ -53,8 +54,10 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &
 
 fn explanation_ui(ui: &mut Ui, session: &mut Session, view: &View<'_>) {
     let whys = match session.page {
-        Page::BreakEven => break_even::why(session, view.break_even.map(|shown| shown.value)),
-        _ => overview::why(session, view.outcome.map(|shown| shown.value)),
+        Page::BreakEven => {
+            break_even::why(session, view.break_even.map(|shown| shown.value), &money(ui.ctx()))
+        }
+        _ => overview::why(session, view.outcome.map(|shown| shown.value), &money(ui.ctx())),
     };
     if whys.is_empty() {
         return;

@@ -1,8 +1,8 @@
 //! Which plan, at what cost, and how surely: the verdict, the plans side by side, and where the answer flips.
 
 use eframe::egui::{
-    Align, Align2, ComboBox, Label, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle, Ui,
-    WidgetInfo, pos2, vec2,
+    Align, Align2, ComboBox, Id, Label, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle,
+    Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::export::{export_menu_ui, framed, plot_ui};
@@ -11,6 +11,7 @@ use super::sensitivity::histograms_ui;
 use super::words::{why_plan, why_service};
 use crate::analysis::{Forecast, Outcome, PlanOutcome, Severity};
 use crate::app::action::Action;
+use crate::app::money::{self, money};
 use crate::app::pages::Page;
 use crate::app::plots::cursor::{Cursor, Mark};
 use crate::app::plots::data;
@@ -22,7 +23,7 @@ use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{empty_state, heading, sentence, stale_badge};
 use crate::scenario::ScenarioDraft;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// Below this width the two columns stack.
 const STACK_BELOW: f32 = 640.0;
@@ -123,13 +124,32 @@ fn verdict_ui(ui: &mut Ui, view: &View<'_>) {
         return;
     };
     ui.spacing_mut().item_spacing.y = 3.0;
-    ui.add(Label::new(theme::display_text(&verdict.headline).color(theme.text_strong)).wrap());
-    if !verdict.sentences.is_empty() {
-        let (first, rest) = verdict.sentences.split_at(LEADING.min(verdict.sentences.len()));
-        ui.add(Label::new(RichText::new(first.join(" ")).color(theme.text).size(14.5)).wrap());
-        if !rest.is_empty() {
-            ui.add(Label::new(RichText::new(rest.join(" ")).small().color(theme.text_weak)).wrap());
+    let shown = ui.scope(|ui| {
+        ui.add(Label::new(theme::display_text(&verdict.headline).color(theme.text_strong)).wrap());
+        if !verdict.sentences.is_empty() {
+            let (first, rest) = verdict.sentences.split_at(LEADING.min(verdict.sentences.len()));
+            ui.add(Label::new(RichText::new(first.join(" ")).color(theme.text).size(14.5)).wrap());
+            if !rest.is_empty() {
+                ui.add(Label::new(RichText::new(rest.join(" ")).small().color(theme.text_weak)).wrap());
+            }
         }
+    });
+    let drawn = view.forecast.is_some_and(|shown| !shown.stale);
+    reserve(ui, shown.response.rect.height(), drawn);
+}
+
+/// Keeps the room that the verdict took when it last spoke of draws, while it has none to speak of: what stands below
+/// must not jump with every edit. Before the first draws it is a line more.
+fn reserve(ui: &mut Ui, height: f32, drawn: bool) {
+    let (id, width) = (Id::unique("height of the verdict"), ui.available_width());
+    if drawn {
+        ui.data_mut(|data| data.insert_temp(id, (width, height)));
+        return;
+    }
+    let kept = ui.data(|data| data.get_temp::<(f32, f32)>(id)).filter(|kept| kept.0 == width);
+    let wanted = kept.map_or_else(|| height + ui.text_style_height(&TextStyle::Body), |kept| kept.1);
+    if wanted > height {
+        ui.add_space(wanted - height);
     }
 }
 
@@ -218,7 +238,8 @@ fn decision_ui(
     let stale = view.outcome.is_some_and(|shown| shown.stale);
     let top = plan_top(outcome, forecast);
     let csv = || data::plans(outcome, forecast);
-    let asked = plot_ui(ui, "Plans, US dollars a month", stale, out, csv, |ui| {
+    let title = format!("Plans, {} a month", money::name(ui.ctx()));
+    let asked = plot_ui(ui, &title, stale, out, csv, |ui| {
         let row = |(index, plan)| {
             let row = PlanRow { index, plan, top, height: density.plan_row() };
             plan_ui(ui, outcome, forecast, &row, session)
@@ -301,7 +322,7 @@ fn plan_ui(
     session: &mut Session,
 ) -> Option<Action> {
     let &PlanRow { index, plan, top, height } = row;
-    let theme = Theme::of(ui.ctx());
+    let (theme, money) = (Theme::of(ui.ctx()), money(ui.ctx()));
     let drawn = forecast.and_then(|forecast| forecast.plans.iter().find(|drawn| drawn.id == plan.id));
     let width = ui.available_width();
     let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
@@ -317,9 +338,9 @@ fn plan_ui(
     let at_least = if plan.not_priced.is_empty() { "" } else { "at least " };
     let mean = drawn.map_or(plan.mean_month_usd, |drawn| drawn.mean_month.mean);
     let interval = drawn.map_or_else(String::new, |drawn| {
-        format!("{} · ", format::usd_range(drawn.mean_month.p5, drawn.mean_month.p95))
+        format!("{} · ", money.range(drawn.mean_month.p5, drawn.mean_month.p95))
     });
-    let cost = format!("{at_least}{}", format::usd(mean));
+    let cost = format!("{at_least}{}", money.show(mean));
     let cost_room = text_width(ui, &cost, &theme::figure());
     let name = pos2(rect.left() + 15.0, first);
     let strong = if outcome.cheapest == Some(index) { theme::figure() } else { TextStyle::Body };
@@ -402,11 +423,11 @@ fn findings_ui(ui: &mut Ui, plan: &PlanOutcome, facts: &str) {
 
 /// The explanation that was asked for on this page, if its subject is still there.
 #[must_use]
-pub fn why(session: &Session, outcome: Option<&Outcome>) -> Vec<crate::app::widgets::Why> {
+pub fn why(session: &Session, outcome: Option<&Outcome>, money: &Money) -> Vec<crate::app::widgets::Why> {
     let Some(id) = session.why.as_deref().and_then(|why| why.strip_prefix("plan.")) else {
         return Vec::new();
     };
     let Some(outcome) = outcome else { return Vec::new() };
     let plan = outcome.plans.iter().find(|plan| plan.id == id);
-    plan.map(|plan| vec![why_plan(outcome, plan), why_service(plan)]).unwrap_or_default()
+    plan.map(|plan| vec![why_plan(outcome, plan, money), why_service(plan)]).unwrap_or_default()
 }

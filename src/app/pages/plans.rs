@@ -6,6 +6,7 @@ use super::workload::free_id;
 use super::{endpoint, router};
 use crate::analysis::{PlanOutcome, Severity};
 use crate::app::icons::{Icon, icon_button};
+use crate::app::money::money;
 use crate::app::plots::paint::{plan_dot, text_ui};
 use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
@@ -18,7 +19,7 @@ use crate::pricing::{CostItem, Line};
 use crate::routing::{Cascade, Endpoint, Overflow, Plan, Router, Split};
 use crate::scenario::{Problems, ScenarioDraft, fixed};
 use crate::stats::Estimate;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// Width of the list at the left.
 const LIST: f32 = 210.0;
@@ -28,7 +29,8 @@ pub(super) const FIELD: f32 = 250.0;
 
 /// Draws the page.
 pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &View<'_>, _out: &mut Outbox) {
-    sentence(ui, &answer(draft, view));
+    let words = answer(draft, view, &money(ui.ctx()));
+    sentence(ui, &words);
     ui.add_space(space::S);
     let height = ui.available_height();
     ui.horizontal_top(|ui| {
@@ -56,12 +58,12 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &
 }
 
 /// Which alternatives there are, in one sentence.
-fn answer(draft: &ScenarioDraft, view: &View<'_>) -> String {
+fn answer(draft: &ScenarioDraft, view: &View<'_>, money: &Money) -> String {
     let cheapest = view
         .outcome
         .and_then(|shown| shown.value.cheapest.and_then(|index| shown.value.plans.get(index)))
         .map(|plan| {
-            format!("; {} is the cheapest at {} a month", plan.name, format::usd(view.mean_month_usd(plan)))
+            format!("; {} is the cheapest at {} a month", plan.name, money.show(view.mean_month_usd(plan)))
         });
     match draft.plans.len() {
         0 => "There is no plan yet: a decision needs two.".to_owned(),
@@ -90,7 +92,7 @@ fn list_ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: 
             text_ui(ui, name, Align2::LEFT_CENTER, &plan.name, &TextStyle::Body, theme.text_strong, room);
             let cost = outcome.map_or_else(
                 || "not computed".to_owned(),
-                |known| format!("{} a month", format::usd(view.mean_month_usd(known))),
+                |known| format!("{} a month", money(ui.ctx()).show(view.mean_month_usd(known))),
             );
             let below = pos2(name.x, rect.top() + 31.0);
             let used =
@@ -321,7 +323,7 @@ fn folding_ui(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut Ui
 
 /// What the plan comes to, in a row of figures.
 fn plan_figures_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>, at_fault: bool, view: &View<'_>) {
-    let theme = Theme::of(ui.ctx());
+    let (theme, money) = (Theme::of(ui.ctx()), money(ui.ctx()));
     let Some(plan) = outcome else {
         let where_to = if at_fault { "what is marked below" } else { "what is marked in another part first" };
         ui.label(RichText::new(format!("Not computed: mend {where_to}.")).color(theme.text_weak));
@@ -329,11 +331,11 @@ fn plan_figures_ui(ui: &mut Ui, outcome: Option<&PlanOutcome>, at_fault: bool, v
     };
     let interval = view.drawn(&plan.id).map_or_else(
         || "a month, mean of the horizon".to_owned(),
-        |drawn| format!("a month ({})", format::usd_range(drawn.mean_month.p5, drawn.mean_month.p95)),
+        |drawn| format!("a month ({})", money.range(drawn.mean_month.p5, drawn.mean_month.p95)),
     );
     let figures = [
-        (interval.as_str(), format::usd(view.mean_month_usd(plan))),
-        ("first month at the means, without set-up", format::usd(plan.run_rate.total())),
+        (interval.as_str(), money.show(view.mean_month_usd(plan))),
+        ("first month at the means, without set-up", money.show(plan.run_rate.total())),
         ("quality", format::percent(plan.quality)),
         ("to first token", format::secs(plan.latency.ttft_secs)),
         ("to the whole answer", format::secs(plan.latency.e2e_secs)),
@@ -452,7 +454,8 @@ fn costs_ui(ui: &mut Ui, form: &Form<'_>, plan: &mut Plan<Estimate>, outcome: Op
         [(Line::Retries, "from the retries of each use case"), (Line::Caches, "from the caches above")]
     {
         ui.horizontal(|ui| {
-            let usd = total(line).map_or_else(|| format::NO_NUMBER.to_owned(), format::usd);
+            let shown = money(ui.ctx());
+            let usd = total(line).map_or_else(|| format::NO_NUMBER.to_owned(), |usd| shown.show(usd));
             name_cell(ui, line, 18.0);
             ui.label(theme::figure_text(format!("{usd} a month")));
             ui.label(RichText::new(why).small().color(theme.text_weak));
@@ -497,7 +500,8 @@ fn item_ui(
 ) {
     let spent = item.usd_per_month.point();
     let usd = total.unwrap_or(spent);
-    let sum = if usd == 0.0 { format::usd(0.0) } else { format!("{} a month", format::usd(usd)) };
+    let money = money(ui.ctx());
+    let sum = if usd == 0.0 { money.show(0.0) } else { format!("{} a month", money.show(usd)) };
     let fte = item.fte.point();
     let of = match (total, fte > 0.0) {
         (_, false) => String::new(),

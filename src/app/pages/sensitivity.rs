@@ -8,6 +8,7 @@ use eframe::egui::{
 use super::export::plot_ui;
 use super::findings::unanswered_ui;
 use crate::analysis::{Forecast, Sensitivity, SensitivityRow};
+use crate::app::money::money;
 use crate::app::plots::data;
 use crate::app::plots::histogram::mean_month_histogram_ui;
 use crate::app::plots::paint::{Scale, text_ui};
@@ -17,7 +18,7 @@ use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{choice, empty_state, sentence};
 use crate::scenario::ScenarioDraft;
 use crate::scenario::labels::{describe, qualified};
-use crate::unit::format;
+use crate::unit::format::Money;
 
 /// Rows of the tornado: what comes after does not show.
 const ROWS: usize = 14;
@@ -33,7 +34,8 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
     };
     let sensitivity = shown.value;
     let plan = chosen_plan(session, draft, view);
-    sentence(ui, &answer(draft, sensitivity, plan));
+    let words = answer(draft, sensitivity, plan, &money(ui.ctx()));
+    sentence(ui, &words);
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let names: Vec<String> = draft.plans.iter().map(|plan| plan.name.clone()).collect();
@@ -68,7 +70,7 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
 }
 
 /// The answer in one sentence.
-fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> String {
+fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize, money: &Money) -> String {
     let swing = |row: &SensitivityRow| {
         row.usd_low.get(plan).zip(row.usd_high.get(plan)).map_or(0.0, |(low, high)| (high - low).abs())
     };
@@ -84,7 +86,7 @@ fn answer(draft: &ScenarioDraft, sensitivity: &Sensitivity, plan: usize) -> Stri
     let widest = sensitivity.rows.iter().max_by(|a, b| swing(a).total_cmp(&swing(b)));
     let most = widest.map_or_else(String::new, |row| {
         let cost = draft.plans.get(plan).map_or("the plan", |plan| plan.name.as_str());
-        let usd = format::usd(swing(row));
+        let usd = money.show(swing(row));
         format!(" “{}” moves the cost of “{cost}” most: by {usd} a month.", name(row))
     });
     format!("{decision}{most}")
@@ -130,7 +132,7 @@ fn legend_ui(ui: &mut Ui, base: f64) {
     let text = format!(
         "The line is {} a month with every input at its mean; the fainter end is the input's P10, the stronger its P90. \
          “flips” marks inputs that change which plan is cheapest.",
-        format::usd(base)
+        money(ui.ctx()).show(base)
     );
     ui.label(RichText::new(text).small().color(theme.text_weak));
 }
@@ -180,7 +182,7 @@ pub(super) fn histograms_ui(ui: &mut Ui, forecast: &Forecast, session: &mut Sess
     let low = forecast.plans.iter().map(|plan| plan.histogram_low).fold(f64::INFINITY, f64::min);
     let high = forecast.plans.iter().map(|plan| plan.histogram_high).fold(f64::NEG_INFINITY, f64::max);
     for (index, plan) in forecast.plans.iter().enumerate() {
-        let mean = format::usd_with_error(plan.mean_month.mean, plan.mean_month.mean_error);
+        let mean = money(ui.ctx()).with_error(plan.mean_month.mean, plan.mean_month.mean_error);
         ui.label(
             RichText::new(format!("{}: mean {mean} a month", plan.name)).small().color(theme.plan(index)),
         );

@@ -7,7 +7,7 @@ use crate::app::theme::{Theme, space};
 use crate::app::view::View;
 use crate::app::widgets::{Form, choice, columns, number, section, text_field, whole};
 use crate::scenario::labels::qualified;
-use crate::scenario::{Correlation, ScenarioDraft, Severity, UTC_OFFSETS};
+use crate::scenario::{Correlation, Currency, ScenarioDraft, Severity, UTC_OFFSETS};
 use crate::stats::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::format::Unit;
@@ -70,6 +70,9 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, view: &View<'_>) {
                 ],
             );
         });
+        section(ui, "Currency of the results", true, |ui| {
+            currency_ui(ui, draft, &form.at("settings.currency"))
+        });
         section(ui, "Draws", true, |ui| {
             ui.horizontal(|ui| {
                 ui.label("Trials of a forecast");
@@ -90,6 +93,58 @@ pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, view: &View<'_>) {
             ui.ctx().accesskit_node_builder(field.id, |node| node.set_label("Notes of the scenario"));
         });
     });
+}
+
+/// Currencies that are offered by name; any other is typed as its code.
+const CURRENCIES: [&str; 8] = ["EUR", "GBP", "JPY", "CNY", "CHF", "CAD", "AUD", "BRL"];
+
+/// Which currency results are shown in, and what a US dollar costs in it.
+fn currency_ui(ui: &mut Ui, draft: &mut ScenarioDraft, form: &Form<'_>) {
+    let theme = Theme::of(ui.ctx());
+    let mut code = draft.settings.currency.as_ref().map(|currency| currency.code.clone());
+    let mut options = vec![(None, "US dollars".to_owned())];
+    options.extend(CURRENCIES.map(|code| (Some(code.to_owned()), code.to_owned())));
+    if code.as_ref().is_some_and(|code| !CURRENCIES.contains(&code.as_str())) {
+        options.push((code.clone(), "another".to_owned()));
+    }
+    columns(
+        ui,
+        FIELD,
+        vec![Box::new(|ui: &mut Ui| {
+            if choice(ui, "Results are shown in", &mut code, &options) {
+                // The rate of another currency means nothing for this one: it has to be given.
+                draft.settings.currency = code.clone().map(|code| Currency {
+                    code,
+                    symbol: String::new(),
+                    per_usd: 0.0,
+                    as_of: draft.start.clone(),
+                });
+            }
+        })],
+    );
+    let Some(currency) = &mut draft.settings.currency else { return };
+    columns(
+        ui,
+        FIELD,
+        vec![
+            Box::new(|ui: &mut Ui| {
+                text_field(ui, "Code, ISO 4217", &mut currency.code);
+                form.problems_of(ui, "code");
+            }),
+            Box::new(|ui: &mut Ui| {
+                ui.label(RichText::new("Units that a US dollar buys").small().color(theme.text_weak));
+                number(ui, "Units that a US dollar buys", &mut currency.per_usd, Unit::Plain);
+                form.problems_of(ui, "per_usd");
+            }),
+            Box::new(|ui: &mut Ui| {
+                text_field(ui, "Day of the rate, year-month-day", &mut currency.as_of);
+                form.problems_of(ui, "as_of");
+            }),
+        ],
+    );
+    form.problems_of(ui, "symbol");
+    let note = "Results are converted at this rate. What is typed in, and what the catalogue states, stays in US dollars.";
+    ui.label(RichText::new(note).small().color(theme.text_weak));
 }
 
 /// Rank correlations between uncertain quantities.

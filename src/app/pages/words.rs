@@ -3,34 +3,34 @@
 use crate::analysis::{Crossing, Outcome, PlanOutcome};
 use crate::app::widgets::Why;
 use crate::pricing::Line;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// What a plan costs in a month at the point values: its bill, line by line.
 #[must_use]
-pub fn why_plan(outcome: &Outcome, plan: &PlanOutcome) -> Why {
+pub fn why_plan(outcome: &Outcome, plan: &PlanOutcome, money: &Money) -> Why {
     let mut lines: Vec<_> = plan.run_rate.lines().filter(|(_, usd)| *usd != 0.0).collect();
     lines.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let total = plan.run_rate.total();
     let mut formula =
-        vec![format!("{} in the first month = the {} lines below", format::usd(total), lines.len())];
+        vec![format!("{} in the first month = the {} lines below", money.show(total), lines.len())];
     let once: f64 = plan.months.iter().map(|month| month.bill.get(Line::OneTime)).sum();
     let sum: f64 = plan.months.iter().map(|month| month.bill.total()).sum();
     formula.push(format!(
         "{} = {} over {} months / {}",
-        format::usd(plan.mean_month_usd),
-        format::usd(sum),
+        money.show(plan.mean_month_usd),
+        money.show(sum),
         plan.months.len(),
         plan.months.len()
     ));
     if once > 0.0 {
-        formula.push(format!("of which {} are paid once", format::usd(once)));
+        formula.push(format!("of which {} are paid once", money.show(once)));
     }
     let requests: f64 = outcome.use_cases.iter().map(|use_case| use_case.requests).sum();
     if requests > 0.0 {
-        let each = format::usd(total / requests);
+        let each = money.show(total / requests);
         formula.push(format!(
             "{each} per request = {} / {} requests",
-            format::usd(total),
+            money.show(total),
             format::count(requests)
         ));
     }
@@ -39,9 +39,9 @@ pub fn why_plan(outcome: &Outcome, plan: &PlanOutcome) -> Why {
     }
     Why {
         title: plan.name.clone(),
-        value: format!("{} a month", format::usd(plan.mean_month_usd)),
+        value: format!("{} a month", money.show(plan.mean_month_usd)),
         formula,
-        inputs: lines.into_iter().map(|(line, usd)| (line.label().to_owned(), format::usd(usd))).collect(),
+        inputs: lines.into_iter().map(|(line, usd)| (line.label().to_owned(), money.show(usd))).collect(),
         source:
             "Closed form at the mean of every input. Prices and hardware come from the catalogue, with their \
                  sources there."
@@ -85,7 +85,7 @@ pub fn why_service(plan: &PlanOutcome) -> Why {
 
 /// Why two plans cross where they do.
 #[must_use]
-pub fn why_crossing(names: &[String], crossing: &Crossing) -> Why {
+pub fn why_crossing(names: &[String], crossing: &Crossing, money: &Money) -> Why {
     let name = |index: usize| names.get(index).cloned().unwrap_or_default();
     let mut formula = vec![format!(
         "Below it {} is cheaper, above it {}",
@@ -103,8 +103,8 @@ pub fn why_crossing(names: &[String], crossing: &Crossing) -> Why {
         title: "Break-even".to_owned(),
         value: format::tokens_per_day(crossing.tokens_per_day),
         formula,
-        inputs: vec![("Cost there".to_owned(), format!("{} a month", format::usd(crossing.usd_per_month)))],
-        source: "Both bills at this volume, everything else as today; found by bisection on the run rate."
+        inputs: vec![("Cost there".to_owned(), format!("{} a month", money.show(crossing.usd_per_month)))],
+        source: "Both bills at this volume, everything else as today; found on the run rates by cutting the stretch between them."
             .to_owned(),
     }
 }

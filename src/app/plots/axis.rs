@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use eframe::egui::Vec2b;
-use egui_plot::{CoordinatesFormatter, Corner, GridInput, GridMark, Plot};
+use egui_plot::{CoordinatesFormatter, Corner, GridInput, GridMark, Plot, log_grid_spacer};
 
 use crate::app::theme::Theme;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// Where the logarithm of money and tokens is cut off, so that zero has a place on the axis.
 const LOG_FLOOR: f64 = 1e-6;
@@ -41,20 +41,50 @@ pub fn log_marks(input: GridInput) -> Vec<GridMark> {
 
 /// The label of a mark of a logarithmic axis; empty for the faint ones.
 #[must_use]
-pub fn log_label(mark: GridMark, range: &RangeInclusive<f64>, money: bool) -> String {
+pub fn log_label(mark: GridMark, range: &RangeInclusive<f64>, money: Option<&Money>) -> String {
     let decades = range.end() - range.start();
     let labelled = mark.step_size >= 1.0 || (decades < 2.5 && mark.step_size >= 0.3) || decades < 0.7;
     if !labelled {
         return String::new();
     }
     let value = 10f64.powf(mark.value);
-    if money { format::usd_tick(value, 0.0) } else { format::tick(value, 0.0) }
+    match money {
+        Some(money) => money.tick(tidy(money.convert(value)), 0.0),
+        None => format::tick(value, 0.0),
+    }
 }
 
-/// The label of a mark of a linear axis of money.
+/// The marks of a logarithmic axis of US dollars whose labels are round amounts of another currency.
 #[must_use]
-pub fn usd_label(mark: GridMark, _range: &RangeInclusive<f64>) -> String {
-    format::usd_tick(mark.value, mark.step_size)
+pub fn money_log_marks(money: &Money, input: &GridInput) -> Vec<GridMark> {
+    let shift = log(money.convert(1.0));
+    let bounds = (input.bounds.0 + shift, input.bounds.1 + shift);
+    let mut marks = log_marks(GridInput { bounds, base_step_size: input.base_step_size });
+    marks.iter_mut().for_each(|mark| mark.value -= shift);
+    marks
+}
+
+/// The same of a linear axis.
+#[must_use]
+pub fn money_marks(money: &Money, input: &GridInput) -> Vec<GridMark> {
+    let rate = money.convert(1.0);
+    let bounds = (input.bounds.0 * rate, input.bounds.1 * rate);
+    let mut marks = log_grid_spacer(10)(GridInput { bounds, base_step_size: input.base_step_size * rate });
+    for mark in &mut marks {
+        (mark.value, mark.step_size) = (mark.value / rate, mark.step_size / rate);
+    }
+    marks
+}
+
+/// The label of a mark of a linear axis of US dollars.
+#[must_use]
+pub fn money_label(mark: GridMark, money: &Money) -> String {
+    money.tick(tidy(money.convert(mark.value)), tidy(money.convert(mark.step_size)))
+}
+
+/// An amount without the rounding errors of having been converted there and back.
+fn tidy(amount: f64) -> f64 {
+    format!("{amount:.11e}").parse().unwrap_or(amount)
 }
 
 /// Moves positions apart until neighbours are at least `gap` apart, keeping their order and staying in the bounds
@@ -107,6 +137,21 @@ mod tests {
         let crowded = spread_apart(&[9.9, 9.8, 9.7], 1.0, (0.0, 10.0));
         assert!(crowded.iter().all(|&y| y <= 10.0));
         assert!(crowded[0] > crowded[1] && crowded[1] > crowded[2]);
+    }
+
+    #[test]
+    fn marks_of_another_currency_are_round_in_it() {
+        let euro = Money::new("€", 0.92);
+        let labels = |marks: Vec<GridMark>, label: &dyn Fn(GridMark) -> String| -> Vec<String> {
+            marks.into_iter().map(label).filter(|label| !label.is_empty()).collect()
+        };
+        let bounds = (log(900.0), log(120_000.0));
+        let marks = money_log_marks(&euro, &GridInput { bounds, base_step_size: 1.0 });
+        let found = labels(marks, &|mark| log_label(mark, &(bounds.0..=bounds.1), Some(&euro)));
+        assert_eq!(found, ["€1 K", "€5 K", "€10 K", "€50 K", "€100 K"]);
+        let marks = money_marks(&euro, &GridInput { bounds: (0.0, 3_500.0), base_step_size: 1_000.0 });
+        let found = labels(marks, &|mark| money_label(mark, &euro));
+        assert!(found.contains(&"€1 K".to_owned()) && found.contains(&"€3 K".to_owned()), "{found:?}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub fn concurrency_plot_ui(ui: &mut Ui, how: &ConcurrencyPlot<'_>) -> Option<f64
         let hints = if vertical { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| {
-                if vertical { label_of(mark, range, tick) } else { axis::log_label(mark, range, false) }
+                if vertical { label_of(mark, range, tick) } else { axis::log_label(mark, range, None) }
             })
             .label_spacing(if vertical { Rangef::new(14.0, 22.0) } else { Rangef::new(24.0, 36.0) })
             .tick_label_color(theme.text_weak)
@@ -87,7 +87,7 @@ fn label_of(
     range: &std::ops::RangeInclusive<f64>,
     tick: fn(f64) -> String,
 ) -> String {
-    if axis::log_label(mark, range, false).is_empty() { String::new() } else { tick(10f64.powf(mark.value)) }
+    if axis::log_label(mark, range, None).is_empty() { String::new() } else { tick(10f64.powf(mark.value)) }
 }
 
 /// Bounds of both axes, as logarithms.

@@ -7,8 +7,8 @@ use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{CornerRadius, Rect, Stroke, StrokeKind, TextStyle, Ui, Vec2, vec2};
 use egui_plot::{LineStyle, MarkerShape, PlotPoint, PlotTransform, PlotUi, Points, VLine};
 
+use crate::app::money::money;
 use crate::app::theme::{Theme, space};
-use crate::unit::format;
 
 /// How near the pointer is to a curve that it means, in points.
 const NEAR: f32 = 12.0;
@@ -93,7 +93,7 @@ pub(super) fn readout_ui(
     readings: &[Reading<'_>],
     theme: &Theme,
 ) {
-    let font = TextStyle::Small.resolve(ui.style());
+    let (font, money) = (TextStyle::Small.resolve(ui.style()), money(ui.ctx()));
     let write = |text: String, color| ui.painter().layout_no_wrap(text, font.clone(), color);
     let mut sorted: Vec<&Reading<'_>> = readings.iter().collect();
     sorted.sort_by(|a, b| a.usd.total_cmp(&b.usd));
@@ -107,7 +107,7 @@ pub(super) fn readout_ui(
             let color = theme.plan(reading.plan);
             let mut job = LayoutJob::simple_singleline(reading.name.to_owned(), font.clone(), color);
             job.wrap = TextWrapping::truncate_at_width(name_room);
-            (write(format::usd(reading.usd), theme.text_strong), ui.painter().layout_job(job))
+            (write(money.show(reading.usd), theme.text_strong), ui.painter().layout_job(job))
         })
         .collect();
     let figures = rows.iter().map(|(usd, _)| usd.size().x).fold(0.0, f32::max);

@@ -3,9 +3,9 @@
 use eframe::egui::{Align2, CornerRadius, Rect, Role, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
 
 use super::paint::{Scale, plan_dot, text_ui, text_width};
+use crate::app::money::money;
 use crate::app::theme::{self, Theme};
 use crate::pricing::{Behaviour, Bill, Control, Driver, Line, Relation, Timing, Visibility};
-use crate::unit::format;
 
 /// By which tag the lines of a bill are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +116,7 @@ pub fn drivers_height(rows: usize, compact: bool) -> f32 {
 ///
 /// - Returns the plan under the pointer.
 pub fn drivers_ui(ui: &mut Ui, rows: &[DriverRow<'_>], grouping: Grouping, compact: bool) -> Option<usize> {
-    let theme = Theme::of(ui.ctx());
+    let (theme, money) = (Theme::of(ui.ctx()), money(ui.ctx()));
     let positive = |bill: &Bill| bill.lines().map(|(_, usd)| usd.max(0.0)).sum::<f64>();
     let top = rows.iter().map(|row| positive(row.bill)).fold(1.0, f64::max);
     let mut pointed = None;
@@ -134,7 +134,7 @@ pub fn drivers_ui(ui: &mut Ui, rows: &[DriverRow<'_>], grouping: Grouping, compa
             labels(ui, &groups, &parts, bar, &theme);
         }
         let all: Vec<String> =
-            groups.iter().map(|(name, usd)| format!("{name} {}", format::usd(*usd))).collect();
+            groups.iter().map(|(name, usd)| format!("{name} {}", money.show(*usd))).collect();
         let words = format!("{}: {}", row.name, all.join(", "));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
         if response.hovered() {
@@ -172,7 +172,7 @@ fn parts(groups: &[(&'static str, f64)], scale: Scale, bar: Rect) -> Vec<Rect> {
 fn labels(ui: &Ui, groups: &[(&'static str, f64)], parts: &[Rect], bar: Rect, theme: &Theme) {
     let mut from = bar.left();
     for ((name, usd), part) in groups.iter().zip(parts).take(4) {
-        let text = format!("{name} {}", format::usd(*usd));
+        let text = format!("{name} {}", money(ui.ctx()).show(*usd));
         let room = text_width(ui, &text, &TextStyle::Small);
         let at = part.left().max(from);
         if at + room < bar.right() {
@@ -197,7 +197,7 @@ fn heading(ui: &Ui, rect: Rect, row: &DriverRow<'_>, compact: bool, theme: &Them
     let room = if compact { bar.left() - name.x - 6.0 } else { rect.width() - 90.0 };
     plan_dot(ui, at, theme.plan(row.plan));
     text_ui(ui, name, Align2::LEFT_CENTER, row.name, &TextStyle::Small, theme.text, room);
-    let total = format::usd(row.bill.total());
+    let total = money(ui.ctx()).show(row.bill.total());
     let right = pos2(rect.right(), at.y);
     text_ui(ui, right, Align2::RIGHT_CENTER, &total, &theme::figure(), theme.text_strong, 90.0);
     bar

@@ -6,6 +6,7 @@ use eframe::egui::{
 
 use super::paint::{Scale, text_ui};
 use crate::analysis::PlanForecast;
+use crate::app::money::money;
 use crate::app::theme::Theme;
 use crate::unit::format;
 
@@ -21,7 +22,7 @@ pub fn mean_month_histogram_ui(
     height: f32,
     mark: Option<f64>,
 ) -> Option<f64> {
-    let theme = Theme::of(ui.ctx());
+    let (theme, shown) = (Theme::of(ui.ctx()), money(ui.ctx()));
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let axis = 15.0;
     let field = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - axis));
@@ -47,7 +48,7 @@ pub fn mean_month_histogram_ui(
             [pos2(x, field.top()), pos2(x, field.bottom() + 3.0)],
             Stroke::new(1.0, theme.text),
         );
-        let text = format!("{name} {}", format::usd(value));
+        let text = format!("{name} {}", shown.show(value));
         if x - 40.0 > taken {
             let at = pos2(x.clamp(field.left() + 40.0, field.right() - 40.0), field.bottom() + 1.0);
             let used = text_ui(ui, at, Align2::CENTER_TOP, &text, &TextStyle::Small, theme.text_weak, 110.0);
@@ -57,8 +58,8 @@ pub fn mean_month_histogram_ui(
     let words = format!(
         "{}: mean {} a month, P5–P95 {}",
         plan.name,
-        format::usd_with_error(spread.mean, spread.mean_error),
-        format::usd_range(spread.p5, spread.p95)
+        shown.with_error(spread.mean, spread.mean_error),
+        shown.range(spread.p5, spread.p95)
     );
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
     if let Some(usd) = mark {
@@ -74,7 +75,7 @@ fn mark_ui(ui: &Ui, plan: &PlanForecast, field: Rect, scale: Scale, usd: f64, th
     let x = scale.x(usd);
     ui.painter()
         .line_segment([pos2(x, field.top()), pos2(x, field.bottom())], Stroke::new(1.0, theme.accent));
-    let text = format!("{} below {}", format::percent(share_below(plan, usd)), format::usd(usd));
+    let text = format!("{} below {}", format::percent(share_below(plan, usd)), money(ui.ctx()).show(usd));
     let left = x > field.center().x;
     let anchor = if left { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
     let at = pos2(if left { x - 5.0 } else { x + 5.0 }, field.top());

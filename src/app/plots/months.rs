@@ -7,6 +7,7 @@ use super::axis;
 use super::cursor::{self, Mark, Pointed, Reading};
 use super::paint::strength;
 use crate::analysis::{Band, Forecast, Outcome};
+use crate::app::money::{money, name};
 use crate::app::theme::Theme;
 
 /// Opacity of the outer and the inner band.
@@ -71,7 +72,9 @@ pub fn months_plot_ui(
             .label(RichText::new(label).small())
     };
     let x = hints(AxisHints::new_x(), "month").formatter(whole_month);
-    let y = hints(AxisHints::new_y(), "US dollars per month").formatter(axis::usd_label);
+    let (currency, shown) = (money(ui.ctx()), money(ui.ctx()));
+    let label = format!("{} per month", name(ui.ctx()));
+    let y = hints(AxisHints::new_y(), &label).formatter(move |mark, _| axis::money_label(mark, &shown));
     let marked = mark.map(|mark| (mark.at, readings(&plans, mark.at)));
     let shown = Plot::new("cost over months")
         .height(height)
@@ -85,6 +88,7 @@ pub fn months_plot_ui(
         .auto_bounds(Vec2b::FALSE)
         .default_x_bounds(1.0, right)
         .default_y_bounds(0.0, top)
+        .y_grid_spacer(|input| axis::money_marks(&currency, &input))
         .custom_x_axes(vec![x])
         .custom_y_axes(vec![y])
         .y_axis_min_width(46.0)

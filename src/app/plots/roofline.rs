@@ -27,13 +27,13 @@ pub fn roofline_plot_ui(ui: &mut Ui, roofline: &Roofline, height: f32) {
         let hints = if vertical { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| {
-                if vertical && !axis::log_label(mark, range, false).is_empty() {
+                if vertical && !axis::log_label(mark, range, None).is_empty() {
                     return format::flops_per_sec(10f64.powf(mark.value))
                         .replace("FLOP/s", "")
                         .trim()
                         .to_owned();
                 }
-                axis::log_label(mark, range, false)
+                axis::log_label(mark, range, None)
             })
             .label_spacing(if vertical { Rangef::new(14.0, 22.0) } else { Rangef::new(24.0, 36.0) })
             .tick_label_color(theme.text_weak)

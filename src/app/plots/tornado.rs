@@ -3,8 +3,8 @@
 use eframe::egui::{Align2, CornerRadius, Rect, Role, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2};
 
 use super::paint::{Scale, text_ui};
+use crate::app::money::money;
 use crate::app::theme::Theme;
-use crate::unit::format;
 
 /// One bar.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ const ROW: f32 = 28.0;
 
 /// Draws the bars around `base`, US dollars per month; returns the index of the row that was clicked.
 pub fn tornado_ui(ui: &mut Ui, rows: &[TornadoRow], base: f64, plan: usize) -> Option<usize> {
-    let theme = Theme::of(ui.ctx());
+    let (theme, money) = (Theme::of(ui.ctx()), money(ui.ctx()));
     let ends = rows.iter().flat_map(|row| [row.usd.0, row.usd.1]).chain([base]).filter(|v| v.is_finite());
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let margin = 0.02 * (high - low).max(1e-9);
@@ -79,9 +79,9 @@ pub fn tornado_ui(ui: &mut Ui, rows: &[TornadoRow], base: f64, plan: usize) -> O
         let words = format!(
             "{}: {} a month at {}, {} at {}",
             row.label,
-            format::usd(row.usd.0),
+            money.show(row.usd.0),
             row.ends.0,
-            format::usd(row.usd.1),
+            money.show(row.usd.1),
             row.ends.1
         );
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &words));

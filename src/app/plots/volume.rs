@@ -9,7 +9,8 @@ use egui_plot::{
 use super::axis;
 use super::cursor::{self, Mark, Pointed, Reading};
 use super::paint::strength;
-use crate::analysis::{BreakEven, Crossing, Curve};
+use crate::analysis::{BreakEven, Crossing, Curve, Limit};
+use crate::app::money::{money, name};
 use crate::app::theme::Theme;
 use crate::unit::format;
 
@@ -48,14 +49,17 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark
     }
     let hover = |position: &HoverPosition<'_>| hover_text(break_even, position);
     let small = TextStyle::Small.resolve(ui.style());
-    let axes = |money: bool| {
-        let hints = if money { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
+    let currency = money(ui.ctx());
+    let label = format!("{} per month", name(ui.ctx()));
+    let axes = |costs: bool| {
+        let hints = if costs { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
+        let shown = costs.then(|| currency.clone());
         hints
-            .formatter(move |mark, range| axis::log_label(mark, range, money))
-            .label_spacing(if money { Rangef::new(14.0, 22.0) } else { Rangef::new(30.0, 42.0) })
+            .formatter(move |mark, range| axis::log_label(mark, range, shown.as_ref()))
+            .label_spacing(if costs { Rangef::new(14.0, 22.0) } else { Rangef::new(30.0, 42.0) })
             .tick_label_color(theme.text_weak)
             .tick_label_font(small.clone())
-            .label(RichText::new(if money { "US dollars per month" } else { "tokens per day" }).small())
+            .label(RichText::new(if costs { label.as_str() } else { "tokens per day" }).small())
     };
     let volumes: Vec<f64> = break_even.volumes.iter().map(|&volume| axis::log(volume)).collect();
     let (low, high) = (volumes[0], volumes[volumes.len() - 1]);
@@ -74,7 +78,7 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark
         .default_x_bounds(low, high)
         .default_y_bounds(bottom, top)
         .x_grid_spacer(axis::log_marks)
-        .y_grid_spacer(axis::log_marks)
+        .y_grid_spacer(|input| axis::money_log_marks(&currency, &input))
         .custom_x_axes(vec![axes(false)])
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(46.0)
@@ -91,6 +95,7 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark
             today_ui(plot, break_even.today, &theme);
             let names = name_places(plot, break_even, volumes.len());
             crossings_ui(plot, break_even, how.all_crossings, &names, &theme);
+            limits_ui(plot, break_even, how.all_crossings, &theme);
             match &marked {
                 // The readout names the curves.
                 Some((x, readings)) => cursor::mark_ui(plot, *x, readings, &theme),
@@ -236,6 +241,41 @@ fn crossings_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, names:
         let place = PlotPoint::new(at[0], at[1] + shift * line);
         plot.text(Text::new("", place, text).anchor(anchor).allow_hover(false));
     }
+}
+
+/// Where plans stop being answers: a square on the plan's curve, full where that changes the decision.
+fn limits_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme: &Theme) {
+    for limit in break_even.limits.iter().filter(|limit| all || limit.decisive) {
+        let at = [axis::log(limit.tokens_per_day), axis::log(limit.usd_per_month)];
+        plot.points(
+            Points::new(limit_name(break_even, limit), vec![at])
+                .shape(MarkerShape::Square)
+                .radius(if limit.decisive { 5.0 } else { 3.5 })
+                .filled(limit.decisive)
+                .color(theme.plan(limit.plan)),
+        );
+        if limit.decisive {
+            let text = RichText::new(format!(" limit {}", format::tokens_per_day(limit.tokens_per_day)))
+                .small()
+                .strong()
+                .color(theme.text_strong)
+                .background_color(theme.surface.gamma_multiply(0.8));
+            let place = PlotPoint::new(at[0], at[1] - 0.6 * line_height(plot));
+            plot.text(Text::new("", place, text).anchor(Align2::LEFT_TOP).allow_hover(false));
+        }
+    }
+}
+
+/// What a limit is, for the pointer.
+pub fn limit_name(break_even: &BreakEven, limit: &Limit) -> String {
+    let name = |plan: usize| break_even.plans.get(plan).map_or("?", |plan| plan.name.as_str());
+    let then = limit.then.map_or_else(String::new, |plan| format!("; then {} is the cheapest", name(plan)));
+    format!(
+        "Above {} {} is no answer: {}{then}",
+        format::tokens_per_day(limit.tokens_per_day),
+        name(limit.plan),
+        limit.reason
+    )
 }
 
 /// The height of a line of text, in units of the cost axis.
