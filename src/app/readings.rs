@@ -66,12 +66,7 @@ pub struct Cloud {
 /// The figure of a row, if it is there and above zero.
 #[must_use]
 pub fn figure(metric: Metric, figures: &Figures) -> Option<f64> {
-    let value = match metric {
-        Metric::TokensPerSec => figures.tokens_per_sec,
-        Metric::Tpot => figures.tpot_secs,
-        Metric::Ttft => figures.ttft_secs,
-    };
-    value.filter(|value| value.is_finite() && *value > 0.0)
+    metric.of(figures)
 }
 
 impl Study {

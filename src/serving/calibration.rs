@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::kernels::KernelConstants;
 use crate::stats::{Z95, normal_quantile};
 
 /// Constants, their fit and their errors. Ships as `presets/calibration.ron`.
@@ -25,6 +26,8 @@ pub struct Calibration {
     pub serving: ServingConstants,
     /// One stream at a time.
     pub local: LocalConstants,
+    /// Single kernels and collectives.
+    pub kernels: KernelConstants,
 }
 
 /// Error of one regime on rows of GPUs or families that the fit had not seen.
@@ -33,16 +36,22 @@ pub struct Calibration {
 pub struct HeldOut {
     /// Regime.
     pub regime: String,
+    /// Which figure: `tokens/s`, `TPOT`, `TTFT`.
+    pub figure: String,
     /// What was left out: a GPU or a family at a time.
     pub by: String,
     /// Rows.
     pub rows: u32,
-    /// Median of the absolute relative errors of output tokens per second.
+    /// Median of the absolute relative errors.
     pub median: f64,
+    /// 90th percentile of the same.
+    pub p90: f64,
     /// Share of rows within 30 %.
     pub within_30: f64,
     /// Median of predicted over published, less one.
     pub bias: f64,
+    /// Spearman's rank correlation of predicted and published.
+    pub rank: Option<f64>,
 }
 
 /// Constants of serving in batches. Shares are of the data sheet's dense figures.
@@ -97,6 +106,10 @@ pub struct ServingConstants {
     pub all_to_all_secs: f64,
     /// Kernel and launch overhead of a layer in 2026, in seconds, by engine.
     pub layer_secs: ByEngine,
+    /// More for a layer in a step with prompts, which runs without a graph, in seconds.
+    pub prompt_layer_secs: f64,
+    /// The same for a layer with latent attention, on top.
+    pub prompt_latent_layer_secs: f64,
     /// More for a layer with experts, in seconds.
     pub expert_layer_secs: f64,
     /// More for a layer with latent attention, in seconds.
@@ -127,7 +140,9 @@ pub struct ServingConstants {
     pub output_reserved: f64,
     /// Sequences that run at once at full load, by engine.
     pub sequences: ByEngine,
-    /// Batches that the end of a burst takes.
+    /// Time of a server's front end for one request (parsing, counting, sending), one after the other, in seconds.
+    pub request_secs: f64,
+    /// Share of exponential lengths in outputs that vary: how long the end of a burst is.
     pub burst_tail: f64,
     /// Share of the rate that a server sustains under a latency target.
     pub under_target: f64,
@@ -189,13 +204,23 @@ pub struct LocalConstants {
     pub stream_kv: f64,
     /// The same on Apple silicon.
     pub stream_kv_apple: f64,
-    /// Share of the 8 bit integer rate that prefill reaches: what its kernels multiply in.
+    /// Share of the 8 bit integer rate that prefill of quantised weights reaches: what its kernels multiply in.
     pub prefill: f64,
+    /// Share of half of that rate, which is that of 16 bit sums, that prefill of 16 bit weights reaches.
+    pub prefill_16: f64,
+    /// The same, attention of prefill; of the 16 bit rate on Apple silicon.
+    pub prefill_attention: f64,
     /// Apple silicon: share of the 16 bit rate.
     pub prefill_apple: f64,
     /// Prompt tokens at which prefill reaches half of that.
     pub prefill_half_tokens: f64,
 }
+
+/// What stands above the constants in a file.
+const HEAD: &str = "\
+// Constants of the serving model, fitted to measurements by least squares on the logarithm of the ratio. None belongs to
+// one GPU or one model. `breakeven calibrate` writes a file of this form from your own measurements.
+";
 
 /// Why a calibration could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -242,7 +267,8 @@ impl Calibration {
     /// seen: what a cost model has to draw. Log-normal, from the smallest share of rows within 30 %; >= 1.
     #[must_use]
     pub fn residual_p95(&self) -> f64 {
-        let known = self.held_out.iter().filter(|row| row.regime == "known concurrency");
+        let known =
+            self.held_out.iter().filter(|row| row.regime == "known concurrency" && row.figure == "tokens/s");
         let within = known.map(|row| row.within_30).fold(1.0, f64::min).clamp(0.01, 0.99);
         let sigma = 1.3_f64.ln() / normal_quantile(0.5 * (1.0 + within));
         (Z95 * sigma).exp()
@@ -252,7 +278,8 @@ impl Calibration {
     #[must_use]
     pub fn to_text(&self) -> String {
         // A structure of numbers and strings always has a text.
-        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).unwrap_or_default()
+        let body = ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).unwrap_or_default();
+        format!("{HEAD}{body}\n")
     }
 }
 
@@ -283,6 +310,8 @@ impl ServingConstants {
         link_pcie: 1.0,
         all_to_all_secs: 0.0,
         layer_secs: ByEngine::NONE,
+        prompt_layer_secs: 0.0,
+        prompt_latent_layer_secs: 0.0,
         expert_layer_secs: 0.0,
         latent_layer_secs: 0.0,
         step_secs: ByEngine::NONE,
@@ -298,6 +327,7 @@ impl ServingConstants {
         ttft_wave: 0.0,
         output_reserved: 0.5,
         sequences: ByEngine { trtllm: 1024.0, vllm: 1024.0, sglang: 1024.0, lmdeploy: 1024.0 },
+        request_secs: 0.0,
         burst_tail: 0.0,
         under_target: 1.0,
         mtp_drafted: 1.0,

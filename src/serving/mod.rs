@@ -5,6 +5,7 @@
 //! [`steady()`] what a replica sustains, [`ttft`] how long a call waits, [`week`] what a fleet of replicas pays and
 //! [`WeekShape`] the same for many weeks at once.
 
+mod burst;
 mod calibration;
 mod deployment;
 mod engine;
@@ -12,6 +13,7 @@ mod facts;
 mod fleet;
 mod format;
 mod from_catalog;
+mod kernels;
 mod knee;
 mod latency;
 mod local;
@@ -38,6 +40,7 @@ pub use facts::{
 };
 pub use fleet::{FleetWeek, week};
 pub use format::{GgufMix, UnknownFormat, WeightFormat, Width};
+pub use kernels::{Kernel, KernelConstants};
 pub use knee::KNEE;
 pub use latency::{Load, Ttft, ttft};
 pub use local::{Local, LocalSetup, Spread};

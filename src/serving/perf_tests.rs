@@ -379,7 +379,7 @@ proptest! {
             perf.at_concurrency(numbers[3], &lengths),
             perf.at_full_load(&lengths),
             perf.in_fixed_batch(numbers[4], &lengths),
-            perf.in_burst(numbers[5], &lengths),
+            perf.in_burst(numbers[5], numbers[0] > 1.0, &lengths),
             perf.at_rate(numbers[6], Some(numbers[7]), &lengths),
             perf.within_tpot(numbers[7], &lengths),
         ] {

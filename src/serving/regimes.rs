@@ -26,13 +26,13 @@ impl Lengths {
         Self { prompt, context: prompt, output }
     }
 
-    fn bounded(self) -> Self {
+    pub(super) fn bounded(self) -> Self {
         let prompt = within(self.prompt, 0.0);
         Self { prompt, context: within(self.context, prompt), output: within(self.output, 1.0) }
     }
 
     /// Mean context of a sequence that decodes.
-    fn decoding(&self) -> f64 {
+    pub(super) fn decoding(&self) -> f64 {
         self.context + 0.5 * self.output
     }
 
@@ -77,12 +77,12 @@ const TARGET_SHARE: f64 = 0.9;
 
 /// Times of a batch.
 #[derive(Clone, Copy)]
-struct Times {
+pub(super) struct Times {
     /// A decode step, by part.
-    step: PerfStep,
+    pub step: PerfStep,
     /// What one prompt adds to a step.
-    prompt_secs: f64,
-    tpot_secs: f64,
+    pub prompt_secs: f64,
+    pub tpot_secs: f64,
 }
 
 impl Perf {
@@ -98,15 +98,17 @@ impl Perf {
         }
     }
 
-    fn times(&self, running: f64, lengths: &Lengths) -> Times {
+    pub(super) fn times(&self, running: f64, lengths: &Lengths) -> Times {
         let context = lengths.decoding();
         let step = self.step(running, context, 0.0, 0.0);
         let decode = step.total();
         let mixed = self.step(running, context, lengths.prompt.max(1.0), lengths.looked_back()).total();
         let prompt_secs = (mixed - decode).max(0.0);
         let prompts_per_step = running / lengths.output;
+        // Several prompts share what a step with prompts costs beyond them.
+        let shared = self.prompt_fixed.min(prompt_secs) * (prompts_per_step - 1.0).max(0.0);
         let tpot_secs = self.with_drafts(decode) / self.yielded
-            + self.constants.interference * prompts_per_step * prompt_secs;
+            + self.constants.interference * (prompts_per_step * prompt_secs - shared);
         Times { step, prompt_secs, tpot_secs }
     }
 
@@ -114,7 +116,23 @@ impl Perf {
     #[must_use]
     pub fn prefill_secs(&self, lengths: &Lengths) -> f64 {
         let lengths = lengths.bounded();
-        self.step(0.0, 0.0, lengths.prompt.max(1.0), lengths.looked_back()).total()
+        let (prompt, looked) = (lengths.prompt.max(1.0), lengths.looked_back());
+        let together = self.step(0.0, 0.0, prompt, looked);
+        if self.data_parallel <= 1.0 {
+            return together.total();
+        }
+        // One copy of attention has the whole prompt, only the experts of the others help.
+        let alone = self.step(0.0, 0.0, prompt * self.data_parallel, looked);
+        alone.total() - alone.expert_secs + together.expert_secs
+    }
+
+    /// How much longer a prompt takes for itself than it delays the others: 1 without copies of attention.
+    fn lonely(&self, lengths: &Lengths) -> f64 {
+        if self.data_parallel <= 1.0 {
+            return 1.0;
+        }
+        let together = self.step(0.0, 0.0, lengths.prompt.max(1.0), lengths.looked_back()).total();
+        self.prefill_secs(lengths) / together.max(1e-12)
     }
 
     /// A closed loop: so many users, each sends its next call when the last one is answered.
@@ -134,15 +152,16 @@ impl Perf {
         }
         let batch = users.min(running_max);
         let c = &self.constants;
+        let lonely = self.lonely(&lengths);
         let mut running = batch;
         let (mut times, mut ttft);
         let mut round = 0;
         loop {
             times = self.times(running, &lengths);
             ttft = self.ttft_fixed
-                + c.ttft_prefill * times.prompt_secs
+                + c.ttft_prefill * lonely * times.prompt_secs
                 + 0.5 * times.tpot_secs
-                + c.ttft_wave * (batch - 1.0).max(0.0) * times.prompt_secs;
+                + c.ttft_wave * (batch - 1.0).max(0.0) * (times.prompt_secs - self.prompt_fixed).max(0.0);
             let decoding = lengths.output * times.tpot_secs;
             let next = batch * decoding / (ttft + decoding);
             let agreed = (next - running).abs() <= AGREED * next;
@@ -206,7 +225,7 @@ impl Perf {
         let full = self.at_full_load(&lengths);
         let rate = within(calls_per_sec, 0.0);
         if full.running < 1.0 || rate >= full.calls_per_sec {
-            return requests.map_or(full, |requests| self.in_burst(requests, &lengths));
+            return requests.map_or(full, |requests| self.in_burst(requests, true, &lengths));
         }
         let mut running = 1.0_f64.min(full.running);
         let mut times = self.times(running, &lengths);
@@ -232,26 +251,6 @@ impl Perf {
             self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by, &times);
         served.tpot_secs = times.tpot_secs;
         served.ttft_secs = ttft;
-        served
-    }
-
-    /// So many requests at once, until the last is answered.
-    #[must_use]
-    pub fn in_burst(&self, requests: f64, lengths: &Lengths) -> Served {
-        let lengths = lengths.bounded();
-        let requests = within(requests, 1.0);
-        let (running_max, limit) = self.running_max(&lengths);
-        if running_max < 1.0 {
-            return self.nothing(&lengths, running_max);
-        }
-        let batch = running_max.min(requests);
-        let times = self.times(batch, &lengths);
-        let calls = batch / (lengths.output * times.tpot_secs).max(1e-12) * requests
-            / (requests + self.constants.burst_tail * batch);
-        let mut served = self.served(batch, running_max, &lengths, calls, limit, &times);
-        served.tpot_secs = times.tpot_secs;
-        served.ttft_secs =
-            (requests - batch).max(0.0) / 2.0 / calls.max(1e-12) + batch * times.prompt_secs / 2.0;
         served
     }
 
@@ -393,7 +392,7 @@ impl Perf {
         served
     }
 
-    fn served(
+    pub(super) fn served(
         &self,
         running: f64,
         running_max: f64,
@@ -416,7 +415,7 @@ impl Perf {
         }
     }
 
-    fn nothing(&self, lengths: &Lengths, running_max: f64) -> Served {
+    pub(super) fn nothing(&self, lengths: &Lengths, running_max: f64) -> Served {
         Served {
             output_tokens_per_sec: 0.0,
             calls_per_sec: 0.0,

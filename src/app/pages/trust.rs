@@ -241,6 +241,7 @@ const fn metric_name(metric: Metric) -> &'static str {
         Metric::TokensPerSec => "Tokens per second",
         Metric::Tpot => "Time per output token",
         Metric::Ttft => "Time to first token",
+        Metric::Kernel => "Single kernels",
     }
 }
 
@@ -276,7 +277,7 @@ fn picture_ui(ui: &mut Ui, state: &mut TrustState, study: &Study, height: f32) {
     };
     let (unit, tick): (_, fn(f64) -> String) = match state.metric {
         Metric::TokensPerSec => ("tokens/s", |value| format::tick(value, 0.0)),
-        Metric::Tpot | Metric::Ttft => ("time", format::secs),
+        Metric::Tpot | Metric::Ttft | Metric::Kernel => ("time", format::secs),
     };
     scatter_ui(ui, &Scatter { dots: &dots, height, unit, tick, hover: &hover });
     let hint =
@@ -297,7 +298,7 @@ fn row_words(study: &Study, metric: Metric, row: usize) -> Option<String> {
         (figure(metric, &both.row.published)?, figure(metric, &both.predicted.figures)?);
     let show = |value: f64| match metric {
         Metric::TokensPerSec => format!("{} tokens/s", format::short(value)),
-        Metric::Tpot | Metric::Ttft => format::secs(value),
+        Metric::Tpot | Metric::Ttft | Metric::Kernel => format::secs(value),
     };
     let row = &both.row;
     Some(format!(
