@@ -302,7 +302,8 @@ fn prepare_plan(situation: &Situation<'_>, world: &mut PlanWorld) {
         else {
             continue;
         };
-        let speed = Speed::prepare(&own_facts.model, &own_facts.gpu, &own.deployment);
+        let speed =
+            Speed::with(&own_facts.model, &own_facts.gpu, &own.deployment, situation.scenario.calibration());
         for (slot, route) in facts.routes.iter().enumerate() {
             let cell = &mut world.cells[slot * endpoints + position];
             if !is_reached(&route.tiers, position) {

@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::io::trace;
 use crate::job::{JobEvent, Lane, Progress};
+use crate::serving::Calibration;
 use crate::tokenizer::{Encoding, LengthSummary, Split, Tokenizer};
 use crate::workload::fit::{self, TraceFit};
 
@@ -92,8 +94,8 @@ impl ErrandRunner {
     }
 
     /// Holds the serving model against the measurements of a folder.
-    pub fn study(&mut self, folder: PathBuf) {
-        self.reader.study(folder, &mut self.answers.readings);
+    pub fn study(&mut self, folder: PathBuf, calibration: Arc<Calibration>) {
+        self.reader.study(folder, calibration, &mut self.answers.readings);
     }
 
     /// Stops reading a trace or measurements.

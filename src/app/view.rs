@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::action::Action;
 use super::machine::Machine;
@@ -22,6 +23,7 @@ use crate::analysis::{BreakEven, Forecast, Outcome, PlanForecast, PlanOutcome, S
 use crate::catalog::Catalog;
 use crate::report::Verdict;
 use crate::scenario::Problems;
+use crate::serving::Calibration;
 use crate::tokenizer::LengthSummary;
 use crate::workload::fit::TraceFit;
 
@@ -62,6 +64,8 @@ pub struct View<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Models, GPUs, prices and cloud rates, the user's own included.
     pub catalog: &'a Catalog,
+    /// Constants of the serving model, the user's own if there are any.
+    pub calibration: &'a Arc<Calibration>,
     /// Counts the states of the document; changes with every edit.
     pub revision: u64,
     /// The tokens of the theme that is shown.

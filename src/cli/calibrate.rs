@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Where the constants are written; a file that is there is replaced.
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Puts the constants where every command and the window find them: each projection then runs at their speed.
+    #[arg(long)]
+    install: bool,
     /// Leaves each GPU, or each family of models, out in turn, fits without it and predicts it (may be repeated).
     #[arg(long, value_name = "BY")]
     held_out: Vec<By>,
@@ -103,7 +106,11 @@ struct Fitted {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
-    let base = super::perf::constants(args.calibration.as_deref())?;
+    // Not what was installed before: a second fit to the same rows must not move again.
+    let base = match &args.calibration {
+        Some(path) => super::perf::constants(Some(path))?,
+        None => Calibration::shipped().clone(),
+    };
     let catalog = overlay::catalog()?;
     let tables = read(&args.path)?;
     let mut left_out = tables.unread.clone();
@@ -130,6 +137,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     if let Some(out) = &args.out {
         std::fs::write(out, fitted.calibration.to_text())?;
         say(&format!("the constants are written to {}; use them with --calibration", out.display()));
+    }
+    if args.install {
+        let path = overlay::install_calibration(&fitted.calibration)?;
+        say(&format!(
+            "every command and the window now use it; remove {} to go back to what ships",
+            path.display()
+        ));
     }
     let sum = |rows: &[Compared]| compare(rows, &tables.filtered, &left_out);
     let document = Document {

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::kernels::KernelConstants;
@@ -256,11 +257,72 @@ impl Calibration {
     /// # Errors
     /// [`CalibrationError`] with line and reason.
     pub fn parse(text: &str, path: &str) -> Result<Self, CalibrationError> {
-        ron::from_str(text).map_err(|error: ron::error::SpannedError| CalibrationError {
-            path: path.to_owned(),
-            line: error.span.start.line,
-            what: error.code.to_string(),
+        let calibration: Self =
+            ron::from_str(text).map_err(|error: ron::error::SpannedError| CalibrationError {
+                path: path.to_owned(),
+                line: error.span.start.line,
+                what: error.code.to_string(),
+            })?;
+        match calibration.wrong() {
+            None => Ok(calibration),
+            Some((name, found)) => {
+                let at = text.lines().position(|line| line.trim_start().starts_with(&format!("{name}:")));
+                let what = format!("{name} is {found}; write a number of 0 or more (a share is at most 1.5)");
+                Err(CalibrationError { path: path.to_owned(), line: at.map_or(0, |at| at + 1), what })
+            }
+        }
+    }
+
+    /// The first constant that cannot be one, with what it is.
+    fn wrong(&self) -> Option<(String, String)> {
+        let parts = [
+            serde_json::to_value(self.serving),
+            serde_json::to_value(self.local),
+            serde_json::to_value(self.kernels),
+        ];
+        let mut pairs = Vec::new();
+        for part in parts.into_iter().flatten() {
+            for (name, value) in part.as_object().into_iter().flatten() {
+                match value.as_object() {
+                    Some(by) => pairs.extend(by.iter().map(|(name, value)| (name.clone(), value.clone()))),
+                    None => pairs.push((name.clone(), value.clone())),
+                }
+            }
+        }
+        let share = |name: &str| {
+            ["stream", "compute", "link", "prefill"].iter().any(|s| name == *s)
+                || name.starts_with("stream_")
+                || name.starts_with("compute_")
+        };
+        // A number that is not finite becomes null.
+        pairs.into_iter().find_map(|(name, value)| {
+            let fine =
+                value.as_f64().is_some_and(|x| x >= 0.0 && (!share(&name) || (0.001..=1.5).contains(&x)));
+            (!fine).then(|| (name, if value.is_null() { "not finite".to_owned() } else { value.to_string() }))
         })
+    }
+
+    /// SHA-256 of the constants, hexadecimal: equal constants predict alike, whatever is said about them.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let constants = (self.serving, self.local, self.kernels);
+        // A structure of numbers always has a text.
+        let text = serde_json::to_string(&constants).unwrap_or_default();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the constants are those that ship.
+    #[must_use]
+    pub fn is_shipped(&self) -> bool {
+        let shipped = Self::shipped();
+        (self.serving, self.local, self.kernels) == (shipped.serving, shipped.local, shipped.kernels)
+    }
+
+    /// Which calibration this is, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let whose = if self.is_shipped() { "as shipped, fitted" } else { "your own, fitted" };
+        format!("{whose} {} to {} rows", self.fitted, self.rows)
     }
 
     /// The 95th percentile of published over predicted throughput at known concurrency, on rows that the fit had not
@@ -353,5 +415,30 @@ mod tests {
         // exp(1.645 ln 1.3).
         assert!((calibration.residual_p95() - 1.5396).abs() < 1e-3, "{}", calibration.residual_p95());
         assert!((1.2..1.5).contains(&Calibration::shipped().residual_p95()));
+    }
+
+    #[test]
+    fn a_file_that_was_written_is_read_back_and_has_the_same_hash() {
+        let shipped = Calibration::shipped();
+        let again = Calibration::parse(&shipped.to_text(), "own.ron").unwrap();
+        assert_eq!((&again, again.content_hash()), (shipped, shipped.content_hash()));
+        assert!(again.is_shipped() && again.name().starts_with("as shipped"));
+        let mut own = again;
+        own.serving.stream_8 *= 0.9;
+        assert!(!own.is_shipped() && own.content_hash() != shipped.content_hash());
+    }
+
+    #[test]
+    fn a_constant_that_cannot_be_one_is_refused_with_its_line() {
+        let text = Calibration::shipped().to_text();
+        for (bad, needle) in [("-0.1", "-0.1"), ("inf", "not finite"), ("40.0", "40")] {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let at = lines.iter().position(|line| line.trim_start().starts_with("stream_8:")).unwrap();
+            lines[at] = format!("        stream_8: {bad},");
+            let error = Calibration::parse(&lines.join("\n"), "own.ron").unwrap_err();
+            assert_eq!(error.line, at + 1, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("own.ron") && text.contains("stream_8") && text.contains(needle), "{text}");
+        }
     }
 }

@@ -163,6 +163,8 @@ pub struct Computed {
     pub price: Option<Price>,
     /// Curves to draw.
     pub lines: Lines,
+    /// Constants that it was computed with.
+    pub calibration: Arc<Calibration>,
 }
 
 /// Why there is no answer.
@@ -189,7 +191,7 @@ impl Trouble {
 }
 
 impl Computed {
-    fn new(inputs: &Inputs, catalog: &Catalog) -> Self {
+    fn new(inputs: &Inputs, catalog: &Catalog, calibration: &Arc<Calibration>) -> Self {
         let (model, gpu) = (inputs.model(catalog).cloned(), catalog.gpu(&inputs.gpu).ok().cloned());
         let price = price(inputs, catalog);
         let result = match (&model, &gpu) {
@@ -198,10 +200,11 @@ impl Computed {
                 Chosen::Config(spec) => spec.id.clone(),
             })),
             (_, None) => Err(Trouble::Gpu(inputs.gpu.clone())),
-            (Some(model), Some(gpu)) => answered(model, gpu, inputs),
+            (Some(model), Some(gpu)) => answered(model, gpu, inputs, calibration),
         };
         let lines = result.as_ref().map(|curve| lines(curve, price.as_ref())).unwrap_or_default();
-        Self { inputs: inputs.clone(), model, gpu, result, price, lines }
+        let calibration = Arc::clone(calibration);
+        Self { inputs: inputs.clone(), model, gpu, result, price, lines, calibration }
     }
 
     /// US dollars per million output tokens at a rate of the whole replica.
@@ -212,8 +215,13 @@ impl Computed {
     }
 }
 
-fn answered(model: &ModelSpec, gpu: &GpuSpec, inputs: &Inputs) -> Result<Curve, Trouble> {
-    let (ask, calibration) = (inputs.ask(), Calibration::shipped());
+fn answered(
+    model: &ModelSpec,
+    gpu: &GpuSpec,
+    inputs: &Inputs,
+    calibration: &Calibration,
+) -> Result<Curve, Trouble> {
+    let ask = inputs.ask();
     curve(model, gpu, &ask, &inputs.targets, inputs.users, calibration).map_err(|error| {
         let gpus = is_about_memory(&error).then(|| smallest_fit(model, gpu, &ask, calibration)).flatten();
         Trouble::Ask(error, gpus)
@@ -278,11 +286,11 @@ pub struct ServingState {
 
 impl ServingState {
     /// The answer to the inputs as they are now; computed only if they changed.
-    pub fn computed(&mut self, catalog: &Catalog) -> Arc<Computed> {
+    pub fn computed(&mut self, catalog: &Catalog, calibration: &Arc<Calibration>) -> Arc<Computed> {
         if let Some(answer) = self.answer.as_ref().filter(|answer| answer.inputs == self.inputs) {
             return Arc::clone(answer);
         }
-        let answer = Arc::new(Computed::new(&self.inputs, catalog));
+        let answer = Arc::new(Computed::new(&self.inputs, catalog, calibration));
         self.answer = Some(Arc::clone(&answer));
         answer
     }
@@ -306,13 +314,17 @@ impl ServingState {
 mod tests {
     use super::*;
 
+    fn shipped() -> Arc<Calibration> {
+        Arc::new(Calibration::shipped().clone())
+    }
+
     #[test]
     fn an_answer_is_computed_once_for_the_same_inputs() {
         let mut state = ServingState::default();
-        let first = state.computed(Catalog::shipped());
-        assert!(Arc::ptr_eq(&first, &state.computed(Catalog::shipped())));
+        let first = state.computed(Catalog::shipped(), &shipped());
+        assert!(Arc::ptr_eq(&first, &state.computed(Catalog::shipped(), &shipped())));
         state.inputs.gpus = 8;
-        assert!(!Arc::ptr_eq(&first, &state.computed(Catalog::shipped())));
+        assert!(!Arc::ptr_eq(&first, &state.computed(Catalog::shipped(), &shipped())));
     }
 
     #[test]
