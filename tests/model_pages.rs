@@ -161,7 +161,7 @@ fn a_configuration_that_is_unknown_is_said_where_it_was_asked_for() {
 
 #[test]
 fn the_errors_of_the_shipped_constants_are_always_there() {
-    let harness = on_page(Key::Num7, "How far to trust this");
+    let harness = on_page(Key::Num8, "How far to trust this");
     assert!(harness.query_all_by_label_contains("had not seen").next().is_some());
     for held in &breakeven::serving::Calibration::shipped().held_out {
         assert!(harness.query_all_by_label(&held.regime).next().is_some(), "{}", held.regime);
@@ -176,7 +176,7 @@ fn a_folder_of_measurements_is_compared_row_by_row_and_what_is_left_out_is_count
                  llama.cpp,Llama 3 8B,F16,RTX 4090,1,tg512,decode,1,0,52,14.96,,made up\n\
                  llama.cpp,Nobody 9B,F16,RTX 4090,1,tg512,decode,1,0,52,14.96,,made up\n";
     std::fs::write(folder.path().join("local.csv"), table).unwrap();
-    let mut harness = on_page(Key::Num7, "How far to trust this");
+    let mut harness = on_page(Key::Num8, "How far to trust this");
     type_into(&mut harness, "Folder of measured tables", &folder.path().display().to_string());
     click(&mut harness, "Compare");
     assert!(harness.query_all_by_label_contains("2 of 3 published rows are predicted").next().is_some());
@@ -189,9 +189,70 @@ fn a_folder_of_measurements_is_compared_row_by_row_and_what_is_left_out_is_count
 #[test]
 fn a_folder_without_measurements_is_said_and_the_shipped_errors_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let mut harness = on_page(Key::Num7, "How far to trust this");
+    let mut harness = on_page(Key::Num8, "How far to trust this");
     type_into(&mut harness, "Folder of measured tables", &folder.path().display().to_string());
     click(&mut harness, "Compare");
     assert!(harness.query_all_by_label_contains("no table of serving measurements").next().is_some());
     assert!(harness.query_all_by_label_contains("had not seen").next().is_some());
+}
+
+fn size_page() -> Harness<'static, App> {
+    let mut harness = on_page(Key::Num7, "Size");
+    harness.run_steps(4);
+    harness
+}
+
+#[test]
+fn the_best_deployment_is_found_by_objective_and_written_to_a_plan_that_undo_takes_back() {
+    let mut harness = size_page();
+    let found = harness.query_all_by_label_contains("calls a second at the peak").next();
+    assert!(found.is_some(), "a sentence with the choice");
+    let before = deployments(harness.state().draft());
+    click(&mut harness, "latency");
+    click(&mut harness, "Use this choice");
+    let after = deployments(harness.state().draft());
+    assert_ne!(before, after, "the choice reached the plan");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run_steps(4);
+    assert_eq!(deployments(harness.state().draft()), before);
+}
+
+#[test]
+fn a_cell_of_the_heat_map_is_looked_at_when_clicked() {
+    let mut harness = size_page();
+    let label = {
+        let cell = harness.query_all_by_label_contains("a month").find(|node| {
+            let label = node.accesskit_node().label().unwrap_or_default();
+            node.accesskit_node().role() == Role::Button && label.starts_with("8 of")
+        });
+        cell.and_then(|node| node.accesskit_node().label()).expect("a cell of the map")
+    };
+    click(&mut harness, &label);
+    let name = label.trim_start_matches("8 of ").split(':').next().unwrap_or_default().to_owned();
+    let sentence =
+        harness.query_all_by_label_contains("calls a second at the peak").next().expect("a sentence");
+    let text = sentence.value().or_else(|| sentence.accesskit_node().label()).unwrap_or_default();
+    assert!(text.contains(&format!("of 8 × {name}")), "{label}: {text}");
+}
+
+#[test]
+fn targets_that_nothing_keeps_are_said_and_taken_back() {
+    let mut harness = size_page();
+    type_into(&mut harness, "Each token within", "0.00001");
+    harness.key_press(Key::Enter);
+    harness.run_steps(6);
+    assert!(harness.query_all_by_label_contains("keeps the targets").next().is_some());
+    click(&mut harness, "Targets of the use cases");
+    harness.run_steps(4);
+    assert!(harness.query_all_by_label_contains("calls a second at the peak").next().is_some());
+}
+
+#[test]
+fn the_engines_memory_and_sequences_change_the_answer() {
+    let mut harness = serving();
+    let before = sentence(&harness);
+    type_into(&mut harness, "Sequences at once", "8");
+    harness.key_press(Key::Enter);
+    harness.run_steps(6);
+    assert_ne!(sentence(&harness), before, "eight sequences at once serve fewer users");
 }

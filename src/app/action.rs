@@ -11,6 +11,7 @@ use super::picture::Target;
 use crate::analysis::traffic::TrafficAsk;
 use crate::bench::Pace;
 use crate::catalog::GpuSpec;
+use super::sizing::SizeWish;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
@@ -116,6 +117,10 @@ pub enum Action {
     },
     /// Read the `config.json` of a model, and show what it serves.
     ReadConfig(PathBuf),
+    /// Search the best deployment for the scenario as it is.
+    Size(SizeWish),
+    /// Stop what an errand is about.
+    StopErrands,
     /// Hold the serving model against the tables of this folder; none asks for it.
     Measure(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
@@ -340,12 +345,11 @@ pub fn verbs() -> Vec<Verb> {
         verb(Group::Help, Action::Help, "Help", "Where to begin, and what the keys do", bare(Key::F1)),
         verb(Group::Help, Action::About, "About Breakeven", "Version, licence and what it knows", None),
     ];
-    verbs.extend(
-        Page::ALL
-            .into_iter()
-            .zip(PAGE_KEYS)
-            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), ctrl(key))),
-    );
+    verbs.extend(Page::ALL.into_iter().enumerate().map(|(at, page)| {
+        // There are nine digits; a page beyond them has its place in the palette and at the left.
+        let key = PAGE_KEYS.get(at).and_then(|key| ctrl(*key));
+        verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), key)
+    }));
     verbs
 }
 

@@ -216,6 +216,17 @@ impl App {
                 self.errands.read_config(path);
                 self.session.page = Page::Serving;
             }
+            Action::Size(wish) => {
+                let (scenario, revision) = (self.live.scenario().cloned(), self.document.revision());
+                self.errands.size(
+                    wish,
+                    revision,
+                    scenario,
+                    self.catalog.clone().into_owned(),
+                    &self.calibration,
+                );
+            }
+            Action::StopErrands => self.errands.stop(),
             Action::Measure(Some(folder)) => {
                 self.errands.study(folder, Arc::clone(&self.calibration));
                 self.session.page = Page::Trust;

@@ -26,6 +26,7 @@ pub mod plots;
 mod prefs;
 pub mod readings;
 mod recovery;
+pub mod sizing;
 mod status;
 pub mod theme;
 pub mod traffic;

@@ -13,9 +13,11 @@ use super::pages::Page;
 use super::pages::serving::state::ServingState;
 use super::pages::this_machine::MachineState;
 use super::pages::traffic::TrafficState;
+use super::pages::size::SizeState;
 use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
 use super::readings::Readings;
+use super::sizing::Sizing;
 use super::theme::Theme;
 use super::traffic::Simulated;
 use super::widgets::Baseline;
@@ -105,6 +107,8 @@ pub struct Errands {
     pub fits: BTreeMap<String, (PathBuf, TraceFit)>,
     /// Whether something is on its way.
     pub busy: bool,
+    /// The search for a deployment.
+    pub sizing: Sizing,
     /// Files that were read for a page.
     pub readings: Readings,
 }
@@ -154,6 +158,8 @@ pub struct Session {
     pub serving: ServingState,
     /// What the page *Traffic* looks at.
     pub traffic: TrafficState,
+    /// What the page *Size* looks at.
+    pub size: SizeState,
     /// What the page on trust looks at.
     pub trust: TrustState,
     /// What the page *This machine* looks at.

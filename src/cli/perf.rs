@@ -289,6 +289,8 @@ fn answered(
             (None, None) => None,
             _ => return Err(NoAnswer::Draft),
         },
+        memory_share: cells.number("memory_share")?.unwrap_or(defaults.memory_share),
+        max_sequences: cells.number("max_sequences")?,
     };
     Ok(answer(&model, gpu, &ask, calibration)?)
 }

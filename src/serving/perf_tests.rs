@@ -267,26 +267,7 @@ fn several_cards_split_by_layers_hold_more_and_are_not_faster() {
 }
 
 fn deployment(gpus: u32, engine: Option<Engine>) -> Deployment<f64> {
-    Deployment {
-        model: String::new(),
-        gpu: String::new(),
-        gpus_per_replica: gpus,
-        layout: None,
-        weights: Precision::Bf16,
-        kv_cache: Precision::Bf16,
-        memory_share: 0.9,
-        max_sequences: 256,
-        engine,
-        efficiency: Efficiency {
-            prefill_mfu: 0.6,
-            decode_mbu: 0.8,
-            step_overhead_secs: 2e-3,
-            all_reduce_secs: 8e-6,
-        },
-        capacity_factor: 1.0,
-        speculative: None,
-        fleet: Fleet { scaling: Scaling::Fixed(1), headroom: 0.3, spare_replicas: 0 },
-    }
+    Deployment { engine, ..super::tests::deployment(gpus) }
 }
 
 #[test]

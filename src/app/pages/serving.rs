@@ -4,7 +4,7 @@
 //! deployment. Begin with [`state::Inputs`]; [`words`] has the sentence and the formulas.
 
 mod inputs;
-mod plan;
+pub mod plan;
 pub mod state;
 pub mod words;
 

@@ -9,7 +9,7 @@ use crate::analysis::perf::{Ask, AskError, AskLoad, native};
 use crate::analysis::serving_curve::{Curve, Targets, curve, is_about_memory, smallest_fit};
 use crate::app::plots::axis::log;
 use crate::catalog::{Catalog, CloudRate, GpuSpec, ModelSpec};
-use crate::serving::{Calibration, Engine, Precision, WeightFormat};
+use crate::serving::{Calibration, Engine, MEMORY_SHARE, Precision, WeightFormat, YEAR};
 
 /// A model of the catalogue, or of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,12 @@ pub struct Inputs {
     pub kv: Precision,
     /// Engine.
     pub engine: Engine,
+    /// Year of its software.
+    pub year: f64,
+    /// Share of the memory that the engine may use, 0..=1.
+    pub memory_share: f64,
+    /// Most sequences at once; 0 is what the engine is calibrated to.
+    pub max_sequences: u32,
     /// Prompt, in tokens.
     pub prompt_tokens: f64,
     /// Output, in tokens.
@@ -74,6 +80,9 @@ impl Default for Inputs {
             weights: Some(WeightFormat::Fp8),
             kv: Precision::Bf16,
             engine: Engine::Vllm,
+            year: YEAR,
+            memory_share: MEMORY_SHARE,
+            max_sequences: 0,
             prompt_tokens: 2048.0,
             output_tokens: 512.0,
             prefix_hit: 0.0,
@@ -108,6 +117,9 @@ impl Inputs {
             weights: self.weights,
             kv: self.kv,
             engine: self.engine,
+            year: self.year,
+            memory_share: self.memory_share,
+            max_sequences: (self.max_sequences > 0).then(|| f64::from(self.max_sequences)),
             input: self.prompt_tokens,
             prefix_hit: self.prefix_hit,
             output: self.output_tokens,

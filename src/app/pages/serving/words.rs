@@ -122,7 +122,7 @@ pub fn why(which: &str, computed: &Computed) -> Option<Why> {
         "ttft" => Some(ttft(computed, curve)),
         "tpot" => Some(tpot(computed, curve)),
         "price" => price(computed, curve),
-        "roofline" => Some(roofline(computed, curve)),
+        "roofline" => Some(roofline(curve)),
         _ => None,
     }
 }
@@ -449,7 +449,7 @@ pub fn operating(step: &Operating, roof: f64) -> String {
     )
 }
 
-fn roofline(computed: &Computed, curve: &Curve) -> Why {
+fn roofline(curve: &Curve) -> Why {
     let r = &curve.roofline;
     let peak = r.flops_native.unwrap_or(r.flops_16);
     let roof = |step: &Operating| peak.min(step.intensity() * r.bytes_per_sec);
