@@ -238,8 +238,7 @@ fn a_cell_of_the_heat_map_is_looked_at_when_clicked() {
 #[test]
 fn targets_that_nothing_keeps_are_said_and_taken_back() {
     let mut harness = size_page();
-    type_into(&mut harness, "Each token within", "0.00001");
-    harness.key_press(Key::Enter);
+    harness.get_by_role_and_label(Role::SpinButton, "Each token within").set_value_accesskit(1e-5);
     harness.run_steps(6);
     assert!(harness.query_all_by_label_contains("keeps the targets").next().is_some());
     click(&mut harness, "Targets of the use cases");
@@ -251,8 +250,7 @@ fn targets_that_nothing_keeps_are_said_and_taken_back() {
 fn the_engines_memory_and_sequences_change_the_answer() {
     let mut harness = serving();
     let before = sentence(&harness);
-    type_into(&mut harness, "Sequences at once", "8");
-    harness.key_press(Key::Enter);
+    harness.get_by_role_and_label(Role::SpinButton, "Sequences at once").set_value_accesskit(8.0);
     harness.run_steps(6);
     assert_ne!(sentence(&harness), before, "eight sequences at once serve fewer users");
 }
