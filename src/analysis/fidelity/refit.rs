@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::Resolved;
-use super::fit::{least_squares, push};
+use super::fit::{least_squares, push, soft};
 use crate::serving::{ByEngine, Calibration};
 
 /// A group of constants that moves as one.
@@ -131,7 +131,7 @@ pub fn refit(rows: &[&Resolved<'_>], base: &Calibration) -> Option<Refit> {
         for row in &usable {
             push(&mut residuals, row, &row.figures(&calibration).unwrap_or_default(), 1.0);
         }
-        residuals.extend(x.iter().map(|x| PULL.sqrt() * x));
+        residuals.extend(x.iter().map(|x| PULL.sqrt() * soft(*x)));
         residuals
     };
     let x = least_squares(&[0.0; COUNT], &residuals);

@@ -14,4 +14,4 @@ mod solve;
 pub use constants::{Constant, changed, neutral};
 pub use cross::{Fold, HoldOut, Out, family_of, held_out, stated};
 pub use solve::{Fit, fit};
-pub(super) use solve::{least_squares, push};
+pub(super) use solve::{least_squares, push, soft};

@@ -128,9 +128,14 @@ pub(in super::super) fn push(residuals: &mut Vec<f64>, row: &Resolved<'_>, predi
         let Some(published) = published.filter(|_| share > 0.0) else { continue };
         let error = predicted.map_or(MISSING, |p| (p / published).ln());
         let error = if error.is_finite() { error } else { MISSING };
-        let soft = SOFT * (2.0 * ((1.0 + (error / SOFT).powi(2)).sqrt() - 1.0)).sqrt();
-        residuals.push(weight * share * soft.copysign(error));
+        residuals.push(weight * share * soft(error));
     }
+}
+
+/// An error of which the square grows no faster than the error itself, once that is beyond [`SOFT`].
+pub(in super::super) fn soft(error: f64) -> f64 {
+    let soft = SOFT * (2.0 * ((1.0 + (error / SOFT).powi(2)).sqrt() - 1.0)).sqrt();
+    soft.copysign(error)
 }
 
 /// The point at which the squares of `residuals` are least, from `start` on; derivatives are numeric, with a step of
