@@ -290,7 +290,7 @@ impl Calibration {
             }
         }
         let share = |name: &str| {
-            ["stream", "compute", "link", "prefill"].iter().any(|s| name == *s)
+            ["stream", "compute", "link", "prefill"].contains(&name)
                 || name.starts_with("stream_")
                 || name.starts_with("compute_")
         };
