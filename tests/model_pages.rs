@@ -161,7 +161,7 @@ fn a_configuration_that_is_unknown_is_said_where_it_was_asked_for() {
 
 #[test]
 fn the_errors_of_the_shipped_constants_are_always_there() {
-    let harness = on_page(Key::Num8, "How far to trust this");
+    let harness = on_page(Key::Num7, "How far to trust this");
     assert!(harness.query_all_by_label_contains("had not seen").next().is_some());
     for held in &breakeven::serving::Calibration::shipped().held_out {
         assert!(harness.query_all_by_label(&held.regime).next().is_some(), "{}", held.regime);
@@ -176,7 +176,7 @@ fn a_folder_of_measurements_is_compared_row_by_row_and_what_is_left_out_is_count
                  llama.cpp,Llama 3 8B,F16,RTX 4090,1,tg512,decode,1,0,52,14.96,,made up\n\
                  llama.cpp,Nobody 9B,F16,RTX 4090,1,tg512,decode,1,0,52,14.96,,made up\n";
     std::fs::write(folder.path().join("local.csv"), table).unwrap();
-    let mut harness = on_page(Key::Num8, "How far to trust this");
+    let mut harness = on_page(Key::Num7, "How far to trust this");
     type_into(&mut harness, "Folder of measured tables", &folder.path().display().to_string());
     click(&mut harness, "Compare");
     assert!(harness.query_all_by_label_contains("2 of 3 published rows are predicted").next().is_some());
@@ -189,7 +189,7 @@ fn a_folder_of_measurements_is_compared_row_by_row_and_what_is_left_out_is_count
 #[test]
 fn a_folder_without_measurements_is_said_and_the_shipped_errors_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let mut harness = on_page(Key::Num8, "How far to trust this");
+    let mut harness = on_page(Key::Num7, "How far to trust this");
     type_into(&mut harness, "Folder of measured tables", &folder.path().display().to_string());
     click(&mut harness, "Compare");
     assert!(harness.query_all_by_label_contains("no table of serving measurements").next().is_some());
@@ -197,7 +197,7 @@ fn a_folder_without_measurements_is_said_and_the_shipped_errors_stay() {
 }
 
 fn size_page() -> Harness<'static, App> {
-    let mut harness = on_page(Key::Num7, "Size");
+    let mut harness = on_page(Key::J, "Size");
     harness.run_steps(4);
     harness
 }

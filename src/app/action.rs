@@ -8,10 +8,10 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 
 use super::pages::Page;
 use super::picture::Target;
+use super::sizing::SizeWish;
 use crate::analysis::traffic::TrafficAsk;
 use crate::bench::Pace;
 use crate::catalog::GpuSpec;
-use super::sizing::SizeWish;
 use crate::scenario::fitted::Taken;
 use crate::tokenizer::Split;
 
@@ -237,13 +237,14 @@ const fn bare(key: Key) -> Option<KeyboardShortcut> {
 }
 
 /// Keys of the pages, in the order of the navigation.
-const PAGE_KEYS: [Key; 11] = [
+const PAGE_KEYS: [Key; 12] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
     Key::Num4,
     Key::Num5,
     Key::Num6,
+    Key::J,
     Key::Num7,
     Key::Num8,
     Key::Num9,
@@ -346,7 +347,6 @@ pub fn verbs() -> Vec<Verb> {
         verb(Group::Help, Action::About, "About Breakeven", "Version, licence and what it knows", None),
     ];
     verbs.extend(Page::ALL.into_iter().enumerate().map(|(at, page)| {
-        // There are nine digits; a page beyond them has its place in the palette and at the left.
         let key = PAGE_KEYS.get(at).and_then(|key| ctrl(*key));
         verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), key)
     }));

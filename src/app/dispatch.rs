@@ -217,7 +217,7 @@ impl App {
                 self.session.page = Page::Serving;
             }
             Action::Size(wish) => {
-                let (scenario, revision) = (self.live.scenario().cloned(), self.document.revision());
+                let (scenario, revision) = (self.live.scenario(), self.document.revision());
                 self.errands.size(
                     wish,
                     revision,

@@ -153,12 +153,6 @@ impl Live {
         }
     }
 
-    /// The last good scenario.
-    #[must_use]
-    pub fn scenario(&self) -> Option<&Arc<Scenario>> {
-        self.scenario.as_ref()
-    }
-
     /// Starts the forecast over, for the last good scenario; the bands over volume follow it.
     pub fn draw(&mut self) {
         let (Some(scenario), Some(revision)) = (&self.scenario, self.checked) else { return };

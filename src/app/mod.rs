@@ -420,7 +420,19 @@ impl App {
 
     /// Draws with everything that a page may see.
     fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
-        let Self { document, opened, session, live, catalog, calibration, errands, traffic, machine, prefs, .. } = self;
+        let Self {
+            document,
+            opened,
+            session,
+            live,
+            catalog,
+            calibration,
+            errands,
+            traffic,
+            machine,
+            prefs,
+            ..
+        } = self;
         let view = View {
             outcome: live.outcome(),
             forecast: live.forecast(),
