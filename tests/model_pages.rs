@@ -195,3 +195,62 @@ fn a_folder_without_measurements_is_said_and_the_shipped_errors_stay() {
     assert!(harness.query_all_by_label_contains("no table of serving measurements").next().is_some());
     assert!(harness.query_all_by_label_contains("had not seen").next().is_some());
 }
+
+fn size_page() -> Harness<'static, App> {
+    let mut harness = on_page(Key::J, "Size");
+    harness.run_steps(4);
+    harness
+}
+
+#[test]
+fn the_best_deployment_is_found_by_objective_and_written_to_a_plan_that_undo_takes_back() {
+    let mut harness = size_page();
+    let found = harness.query_all_by_label_contains("calls a second at the peak").next();
+    assert!(found.is_some(), "a sentence with the choice");
+    let before = deployments(harness.state().draft());
+    click(&mut harness, "latency");
+    click(&mut harness, "Use this choice");
+    let after = deployments(harness.state().draft());
+    assert_ne!(before, after, "the choice reached the plan");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run_steps(4);
+    assert_eq!(deployments(harness.state().draft()), before);
+}
+
+#[test]
+fn a_cell_of_the_heat_map_is_looked_at_when_clicked() {
+    let mut harness = size_page();
+    let label = {
+        let cell = harness.query_all_by_label_contains("a month").find(|node| {
+            let label = node.accesskit_node().label().unwrap_or_default();
+            node.accesskit_node().role() == Role::Button && label.starts_with("8 of")
+        });
+        cell.and_then(|node| node.accesskit_node().label()).expect("a cell of the map")
+    };
+    click(&mut harness, &label);
+    let name = label.trim_start_matches("8 of ").split(':').next().unwrap_or_default().to_owned();
+    let sentence =
+        harness.query_all_by_label_contains("calls a second at the peak").next().expect("a sentence");
+    let text = sentence.value().or_else(|| sentence.accesskit_node().label()).unwrap_or_default();
+    assert!(text.contains(&format!("of 8 × {name}")), "{label}: {text}");
+}
+
+#[test]
+fn targets_that_nothing_keeps_are_said_and_taken_back() {
+    let mut harness = size_page();
+    harness.get_by_role_and_label(Role::SpinButton, "Each token within").set_value_accesskit(1e-5);
+    harness.run_steps(6);
+    assert!(harness.query_all_by_label_contains("keeps the targets").next().is_some());
+    click(&mut harness, "Targets of the use cases");
+    harness.run_steps(4);
+    assert!(harness.query_all_by_label_contains("calls a second at the peak").next().is_some());
+}
+
+#[test]
+fn the_engines_memory_and_sequences_change_the_answer() {
+    let mut harness = serving();
+    let before = sentence(&harness);
+    harness.get_by_role_and_label(Role::SpinButton, "Sequences at once").set_value_accesskit(8.0);
+    harness.run_steps(6);
+    assert_ne!(sentence(&harness), before, "eight sequences at once serve fewer users");
+}

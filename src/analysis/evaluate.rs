@@ -59,6 +59,7 @@ pub(super) fn header(scenario: &Scenario, draws: u32) -> Header {
         schema: scenario.draft().schema,
         scenario: scenario.draft_hash().to_owned(),
         catalog: scenario.catalog_hash().to_owned(),
+        calibration: scenario.calibration().content_hash(),
         seed: scenario.draft().settings.seed,
         draws,
         money: "USD",

@@ -311,7 +311,8 @@ fn prepare_plan<N: Num>(situation: &Situation<'_, N>, world: &mut PlanWorld<N>) 
         else {
             continue;
         };
-        let speed = Speed::prepare(&own_facts.model, &own_facts.gpu, &own.deployment);
+        let speed =
+            Speed::with(&own_facts.model, &own_facts.gpu, &own.deployment, situation.scenario.calibration());
         for (slot, route) in facts.routes.iter().enumerate() {
             let cell = &mut world.cells[slot * endpoints + position];
             if !is_reached(&route.tiers, position) {
@@ -338,7 +339,8 @@ fn detail_plan(situation: &Situation<'_>, world: &mut PlanWorld) {
         else {
             continue;
         };
-        let speed = Speed::prepare(&own_facts.model, &own_facts.gpu, &own.deployment);
+        let calibration = situation.scenario.calibration();
+        let speed = Speed::with(&own_facts.model, &own_facts.gpu, &own.deployment, calibration);
         for (slot, route) in facts.routes.iter().enumerate() {
             if !is_reached(&route.tiers, position) {
                 continue;

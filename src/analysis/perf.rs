@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::catalog::{GpuSpec, ModelSpec, NativeDtype};
 use crate::serving::{
-    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, ModelFacts, Perf, PerfError,
-    PerfMemory, Precision, Served, Setup, Spread, WeightFormat, YEAR,
+    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, MEMORY_SHARE, ModelFacts, Perf,
+    PerfError, PerfMemory, Precision, Served, Setup, Spread, WeightFormat, YEAR,
 };
 
 /// What is asked.
@@ -30,6 +30,10 @@ pub struct Ask {
     pub engine: Engine,
     /// Year of its software.
     pub year: f64,
+    /// Share of the memory that the engine may use, 0..=1.
+    pub memory_share: f64,
+    /// Most sequences at once; what the engine is calibrated to if not given.
+    pub max_sequences: Option<f64>,
     /// Prompt, in tokens.
     pub input: f64,
     /// Share of the prompt that the prefix cache holds, 0..=1.
@@ -67,6 +71,8 @@ impl Default for Ask {
             kv: Precision::Bf16,
             engine: Engine::Vllm,
             year: YEAR,
+            memory_share: MEMORY_SHARE,
+            max_sequences: None,
             input: 1024.0,
             prefix_hit: 0.0,
             output: 256.0,
@@ -213,6 +219,7 @@ pub fn answer(
     (setup.pipeline_parallel, setup.data_parallel) = (ask.pipeline, ask.data);
     setup.expert_parallel = ask.expert;
     setup.year = ask.year;
+    (setup.memory_share, setup.max_sequences) = (ask.memory_share, ask.max_sequences);
     setup.draft = ask.draft.map(|(tokens, acceptance)| Draft::accepted(tokens, acceptance, 0.05));
     let perf = Perf::with(&facts, &device, &setup, &calibration.serving)?;
     let served = match ask.load {
@@ -260,6 +267,11 @@ fn checked(model: &ModelSpec, ask: &Ask) -> Result<(), AskError> {
     number("the output", ask.output, finite(ask.output) && ask.output >= 1.0, "1 token or more")?;
     number("the prefix hit", ask.prefix_hit, (0.0..=1.0).contains(&ask.prefix_hit), "a share of 0 to 1")?;
     number("the year", ask.year, (2022.0..2100.0).contains(&ask.year), "a year such as 2026.2")?;
+    let share = ask.memory_share;
+    number("the memory share", share, share > 0.0 && share <= 1.0, "a share above 0 and up to 1")?;
+    if let Some(x) = ask.max_sequences {
+        number("the sequences at once", x, finite(x) && x >= 1.0, "1 or more")?;
+    }
     if let Some((tokens, acceptance)) = ask.draft {
         number("the drafted tokens", tokens, (1.0..=64.0).contains(&tokens), "1 to 64")?;
         number("the acceptance", acceptance, (0.0..=1.0).contains(&acceptance), "a share of 0 to 1")?;

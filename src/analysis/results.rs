@@ -17,6 +17,8 @@ pub struct Header {
     pub scenario: String,
     /// SHA-256 of the catalogue, hexadecimal.
     pub catalog: String,
+    /// SHA-256 of the constants of the serving model, hexadecimal.
+    pub calibration: String,
     /// Seed of the draws.
     pub seed: u64,
     /// Number of draws; 0 for a closed-form answer.

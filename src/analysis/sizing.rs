@@ -1,4 +1,4 @@
-//! The best deployment for a workload: GPU, count, parallelism, formats, replicas.
+//! The best deployment for a workload: GPU, count, parallelism (tensor, pipeline, data, expert), formats, replicas.
 //!
 //! Every candidate is prepared once and asked for what it serves within the latency targets; replicas follow from the
 //! busiest hour, headroom included. Prices are the cheapest on-demand rates of the catalogue. Quality is that of the
@@ -7,9 +7,12 @@
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, GpuClass, ModelSpec, NativeDtype};
+use crate::catalog::{Catalog, GpuClass, GpuSpec, ModelSpec, NativeDtype};
+use crate::job::Stopped;
+use crate::routing::Serves;
+use crate::scenario::Scenario;
 use crate::serving::{
-    Calibration, Engine, GpuFacts, Lengths, ModelFacts, Perf, Precision, Setup, WeightFormat,
+    Calibration, Engine, GpuFacts, Layout, Lengths, ModelFacts, Perf, Precision, Setup, WeightFormat,
 };
 use crate::unit::HOURS_PER_MONTH;
 
@@ -76,6 +79,8 @@ pub struct Candidate {
     pub gpu: String,
     /// GPUs of a replica.
     pub gpus_per_replica: u32,
+    /// How they share the work where it is not tensor parallelism alone.
+    pub layout: Option<Layout>,
     /// Format of the weights.
     pub weights: String,
     /// Format of the KV cache.
@@ -102,6 +107,28 @@ pub struct Candidate {
     pub on_front: bool,
     #[serde(skip)]
     bytes_per_weight: f64,
+    /// Format of weights and KV as a deployment holds them.
+    #[serde(skip)]
+    pub formats: (WeightFormat, Precision),
+}
+
+impl Candidate {
+    /// The parallelism in a few letters: `TP4`, `TP2 PP2`, `DP8 EP`.
+    #[must_use]
+    pub fn split(&self) -> String {
+        let layout = self.layout.unwrap_or(Layout { pipeline: 1, data: 1, expert: false });
+        let tensor = layout.tensor(self.gpus_per_replica).unwrap_or(1);
+        let mut parts: Vec<String> = Vec::new();
+        for (name, degree) in [("TP", tensor), ("PP", layout.pipeline), ("DP", layout.data)] {
+            if degree > 1 {
+                parts.push(format!("{name}{degree}"));
+            }
+        }
+        if layout.expert {
+            parts.push("EP".to_owned());
+        }
+        if parts.is_empty() { "TP1".to_owned() } else { parts.join(" ") }
+    }
 }
 
 /// The search.
@@ -155,79 +182,188 @@ fn is_usual(model: &ModelSpec, weights: WeightFormat) -> bool {
     }
 }
 
-/// Searches models (each with its quality) x GPUs x counts x formats.
+/// How a replica of so many GPUs may share the work: tensor parallelism, two groups of layers, and for mixtures of
+/// experts whole experts, with attention split or copied.
+fn layouts(model: &ModelSpec, gpus: u32) -> Vec<Option<Layout>> {
+    let mut found = vec![None];
+    if gpus > 1 {
+        found.push(Some(Layout { pipeline: 2, data: 1, expert: false }));
+        if model.moe.is_some() {
+            found.push(Some(Layout { pipeline: 1, data: 1, expert: true }));
+            found.push(Some(Layout { pipeline: 1, data: gpus, expert: true }));
+        }
+    }
+    found
+}
+
+/// Searches models (each with its quality) x GPUs x counts x parallelism x formats.
 #[must_use]
-pub fn size(models: &[(ModelSpec, f64)], ask: &SizeAsk, catalog: &Catalog) -> Sizes {
-    let calibration = Calibration::shipped();
-    let mut sizes = Sizes {
-        ask: *ask,
-        tried: 0,
-        impossible: 0,
-        too_slow: 0,
-        best: Vec::new(),
-        front: Vec::new(),
-        by_gpu: Vec::new(),
-    };
-    let mut found = Vec::new();
-    for gpu in catalog.gpus.iter().filter(|gpu| gpu.class != GpuClass::Tpu && gpu.class != GpuClass::Apple) {
+pub fn size(
+    models: &[(ModelSpec, f64)],
+    ask: &SizeAsk,
+    catalog: &Catalog,
+    calibration: &Calibration,
+) -> Sizes {
+    size_watched(models, ask, catalog, calibration, &mut |_, _| true)
+        .unwrap_or_else(|_| unreachable!("nobody stops it"))
+}
+
+/// [`size`], watched.
+///
+/// - `go_on`: GPUs that are done and all of them; whether to go on.
+///
+/// # Errors
+/// [`Stopped`] if `go_on` says so.
+pub fn size_watched(
+    models: &[(ModelSpec, f64)],
+    ask: &SizeAsk,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    go_on: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Sizes, Stopped> {
+    let mut search = Search { ask, calibration, found: Vec::new(), tried: 0, impossible: 0, too_slow: 0 };
+    let usable = |gpu: &&GpuSpec| gpu.class != GpuClass::Tpu && gpu.class != GpuClass::Apple;
+    let gpus: Vec<&GpuSpec> = catalog.gpus.iter().filter(usable).collect();
+    for (done, gpu) in gpus.iter().enumerate() {
+        if !go_on(done, gpus.len()) {
+            return Err(Stopped);
+        }
         let cheapest = catalog
             .rates_of(&gpu.id)
             .filter_map(|rate| Some((rate.on_demand_usd_per_gpu_hour.filter(|usd| *usd > 0.0)?, rate)))
             .min_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| x.id.cmp(&y.id)));
         let Some((usd, rate)) = cheapest else { continue };
-        let device = GpuFacts::from_spec(gpu);
         for (model, quality) in models {
-            let facts = ModelFacts::from_spec(model);
-            for &count in COUNTS {
+            search.gpu(gpu, (usd, &rate.id), model, *quality);
+        }
+    }
+    let Search { mut found, tried, impossible, too_slow, .. } = search;
+    mark_front(&mut found);
+    let best = Objective::ALL
+        .iter()
+        .filter_map(|objective| Some(Best { objective: *objective, candidate: best(&found, *objective)? }))
+        .collect();
+    let front = found.iter().filter(|c| c.on_front).cloned().collect();
+    Ok(Sizes { ask: *ask, tried, impossible, too_slow, best, front, by_gpu: cheapest_by_gpu(&found) })
+}
+
+/// A search under way.
+struct Search<'a> {
+    ask: &'a SizeAsk,
+    calibration: &'a Calibration,
+    found: Vec<Candidate>,
+    tried: usize,
+    impossible: usize,
+    too_slow: usize,
+}
+
+impl Search<'_> {
+    /// Every count, parallelism and format of a model on a GPU.
+    fn gpu(&mut self, gpu: &GpuSpec, (usd, rate): (f64, &str), model: &ModelSpec, quality: f64) {
+        let (facts, device) = (ModelFacts::from_spec(model), GpuFacts::from_spec(gpu));
+        for &count in COUNTS {
+            for layout in layouts(model, count) {
                 for &(weights, kv) in FORMATS {
                     // A format that the hardware only widens saves memory; FP4 without hardware is INT4's place.
                     let hopeless = weights == WeightFormat::Nvfp4 && device.fp4_flops.is_none();
                     if hopeless || !is_usual(model, weights) {
                         continue;
                     }
-                    sizes.tried += 1;
-                    let setup = Setup::new(count, weights, kv, ask.engine);
-                    let Ok(perf) = Perf::with(&facts, &device, &setup, &calibration.serving) else {
-                        sizes.impossible += 1;
+                    self.tried += 1;
+                    let mut setup = Setup::new(count, weights, kv, self.ask.engine);
+                    if let Some(layout) = layout {
+                        setup.tensor_parallel = layout.tensor(count).unwrap_or(0);
+                        (setup.pipeline_parallel, setup.data_parallel) = (layout.pipeline, layout.data);
+                        setup.expert_parallel = layout.expert;
+                    }
+                    let Ok(perf) = Perf::with(&facts, &device, &setup, &self.calibration.serving) else {
+                        self.impossible += 1;
                         continue;
                     };
-                    let Some((replicas, served)) = replicas(&perf, ask) else {
-                        sizes.too_slow += 1;
+                    let Some((replicas, served)) = replicas(&perf, self.ask) else {
+                        self.too_slow += 1;
                         continue;
                     };
                     let gpus = replicas * f64::from(count);
-                    found.push(Candidate {
+                    let rest = (self.ask.output_tokens - 1.0).max(0.0);
+                    self.found.push(Candidate {
                         model: model.id.clone(),
-                        quality: *quality,
+                        quality,
                         gpu: gpu.id.clone(),
                         gpus_per_replica: count,
+                        layout,
                         weights: weights.label().to_owned(),
                         kv: kv.label().to_owned(),
                         replicas,
                         gpus,
                         usd_per_month: gpus * usd * HOURS_PER_MONTH,
                         usd_per_gpu_hour: usd,
-                        rate: rate.id.clone(),
+                        rate: rate.to_owned(),
                         calls_per_sec_per_replica: served.capacity,
                         ttft_secs: served.ttft_secs,
                         tpot_secs: served.tpot_secs,
-                        call_secs: served.ttft_secs + served.tpot_secs * (ask.output_tokens - 1.0).max(0.0),
+                        call_secs: served.ttft_secs + served.tpot_secs * rest,
                         on_front: false,
                         bytes_per_weight: weights.bytes_per_weight(),
+                        formats: (weights, kv),
                     });
                 }
             }
         }
     }
-    mark_front(&mut found);
-    sizes.best = Objective::ALL
-        .iter()
-        .filter_map(|objective| Some(Best { objective: *objective, candidate: best(&found, *objective)? }))
-        .collect();
-    sizes.front = found.iter().filter(|c| c.on_front).cloned().collect();
-    sizes.by_gpu = cheapest_by_gpu(&found);
-    sizes
 }
+
+/// The workload of a scenario as one mean call, its peak, and the tightest targets of its use cases.
+#[must_use]
+pub fn asked(scenario: &Scenario, engine: Engine, headroom: f64) -> SizeAsk {
+    let outcome = super::evaluate(scenario);
+    let (mut calls, mut peak, mut prompt, mut out) = (0.0, 0.0, 0.0, 0.0);
+    for use_case in &outcome.use_cases {
+        let per_sec = use_case.requests * use_case.calls_per_request / SECS_PER_MONTH;
+        calls += per_sec;
+        peak += per_sec * use_case.peak_to_mean;
+        let requests = use_case.requests / SECS_PER_MONTH;
+        prompt += requests * use_case.prompt_tokens;
+        out += requests * use_case.output_tokens;
+    }
+    let slos = || scenario.point().workload.use_cases.iter().filter(|u| u.enabled).map(|u| &u.slo);
+    SizeAsk {
+        peak_calls_per_sec: peak,
+        prompt_tokens: prompt / calls,
+        output_tokens: out / calls,
+        ttft_secs: slos().map(|s| s.ttft_secs).fold(f64::INFINITY, f64::min),
+        tpot_secs: slos().map(|s| s.tpot_secs).fold(f64::INFINITY, f64::min),
+        headroom,
+        engine,
+    }
+}
+
+/// The models that a scenario hosts itself, each once, with the quality of the first endpoint that has it.
+#[must_use]
+pub fn hosted(scenario: &Scenario, catalog: &Catalog) -> Vec<(ModelSpec, f64)> {
+    let mut models: Vec<(ModelSpec, f64)> = Vec::new();
+    for endpoint in scenario.point().plans.iter().flat_map(|plan| &plan.endpoints) {
+        let Serves::SelfHosted(own) = &endpoint.serves else { continue };
+        let known = models.iter().any(|(row, _)| row.id == own.deployment.model);
+        if let (false, Ok(row)) = (known, catalog.model(&own.deployment.model)) {
+            models.push((row.clone(), endpoint.quality));
+        }
+    }
+    models
+}
+
+impl SizeAsk {
+    /// Whether every number is one that can be searched for.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        let above_zero =
+            [self.peak_calls_per_sec, self.prompt_tokens, self.output_tokens, self.ttft_secs, self.tpot_secs];
+        above_zero.iter().all(|x| x.is_finite() && *x > 0.0) && (0.0..=10.0).contains(&self.headroom)
+    }
+}
+
+/// Seconds of a month.
+const SECS_PER_MONTH: f64 = HOURS_PER_MONTH * 3600.0;
 
 /// What a replica does in the busiest hour.
 struct Busy {
@@ -269,12 +405,10 @@ fn mark_front(found: &mut [Candidate]) {
             .then_with(|| a.call_secs.total_cmp(&b.call_secs))
             .then_with(|| b.quality.total_cmp(&a.quality))
             .then_with(|| {
-                (&a.gpu, a.gpus_per_replica, &a.weights, &a.kv).cmp(&(
-                    &b.gpu,
-                    b.gpus_per_replica,
-                    &b.weights,
-                    &b.kv,
-                ))
+                let key = |c: &Candidate| {
+                    (c.gpu.clone(), c.gpus_per_replica, c.split(), c.weights.clone(), c.kv.clone())
+                };
+                key(a).cmp(&key(b))
             })
     });
     // In order of cost a candidate is beaten only by one before it.
@@ -342,7 +476,7 @@ mod tests {
             (catalog.model("llama-3.1-8b").unwrap().clone(), 0.8),
             (catalog.model("llama-3.3-70b").unwrap().clone(), 0.9),
         ];
-        size(&models, ask, catalog)
+        size(&models, ask, catalog, Calibration::shipped())
     }
 
     #[test]
@@ -356,6 +490,20 @@ mod tests {
             let hours = c.gpus * c.usd_per_gpu_hour * HOURS_PER_MONTH;
             assert!((c.usd_per_month / hours - 1.0).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_mixture_is_tried_under_every_parallelism_and_a_stop_is_felt() {
+        let catalog = Catalog::shipped();
+        let models = [(catalog.model("deepseek-v3").unwrap().clone(), 0.9)];
+        let calibration = Calibration::shipped();
+        let sizes = size(&models, &ask(), catalog, calibration);
+        let layouts = layouts(&models[0].0, 8);
+        assert_eq!(layouts.len(), 4);
+        assert!(layouts.iter().flatten().all(|layout| layout.tensor(8).is_some()));
+        assert!(sizes.by_gpu.iter().all(|c| !c.split().is_empty()) && !sizes.by_gpu.is_empty());
+        let stopped = size_watched(&models, &ask(), catalog, calibration, &mut |done, _| done < 3);
+        assert!(stopped.is_err());
     }
 
     #[test]

@@ -195,3 +195,27 @@ fn a_volume_costs_the_same_whether_its_lines_are_kept_or_only_their_sum() {
         }
     }
 }
+
+#[test]
+fn own_gpus_run_at_the_speed_of_the_calibration_and_the_header_says_which() {
+    use std::sync::Arc;
+
+    use crate::serving::Calibration;
+
+    let draft = sample::everything();
+    let scenario = || Scenario::check(&draft, Catalog::shipped()).unwrap();
+    let mut slow = Calibration::shipped().clone();
+    slow.serving.stream_8 *= 0.25;
+    slow.serving.stream_16 *= 0.25;
+    slow.serving.stream_4 *= 0.25;
+    slow.serving.compute_8 *= 0.25;
+    slow.serving.compute_16 *= 0.25;
+    slow.serving.compute_widened *= 0.25;
+    let shipped = evaluate(&scenario());
+    let same = evaluate(&scenario().with_calibration(Arc::new(Calibration::shipped().clone())));
+    let own = evaluate(&scenario().with_calibration(Arc::new(slow)));
+    assert_eq!(shipped, same, "the shipped constants by another way change nothing");
+    assert_ne!(shipped.header.calibration, own.header.calibration);
+    let dearer = shipped.plans.iter().zip(&own.plans).any(|(a, b)| b.mean_month_usd > a.mean_month_usd);
+    assert!(dearer, "a machine of a quarter of the speed needs more replicas somewhere");
+}

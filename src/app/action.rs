@@ -8,6 +8,7 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 
 use super::pages::Page;
 use super::picture::Target;
+use super::sizing::SizeWish;
 use crate::analysis::traffic::TrafficAsk;
 use crate::bench::Pace;
 use crate::catalog::GpuSpec;
@@ -116,6 +117,10 @@ pub enum Action {
     },
     /// Read the `config.json` of a model, and show what it serves.
     ReadConfig(PathBuf),
+    /// Search the best deployment for the scenario as it is.
+    Size(SizeWish),
+    /// Stop what an errand is about.
+    StopErrands,
     /// Hold the serving model against the tables of this folder; none asks for it.
     Measure(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
@@ -232,13 +237,14 @@ const fn bare(key: Key) -> Option<KeyboardShortcut> {
 }
 
 /// Keys of the pages, in the order of the navigation.
-const PAGE_KEYS: [Key; 11] = [
+const PAGE_KEYS: [Key; 12] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
     Key::Num4,
     Key::Num5,
     Key::Num6,
+    Key::J,
     Key::Num7,
     Key::Num8,
     Key::Num9,
@@ -340,12 +346,10 @@ pub fn verbs() -> Vec<Verb> {
         verb(Group::Help, Action::Help, "Help", "Where to begin, and what the keys do", bare(Key::F1)),
         verb(Group::Help, Action::About, "About Breakeven", "Version, licence and what it knows", None),
     ];
-    verbs.extend(
-        Page::ALL
-            .into_iter()
-            .zip(PAGE_KEYS)
-            .map(|(page, key)| verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), ctrl(key))),
-    );
+    verbs.extend(Page::ALL.into_iter().enumerate().map(|(at, page)| {
+        let key = PAGE_KEYS.get(at).and_then(|key| ctrl(*key));
+        verb(Group::Go, Action::Go(page), page.text(), page.tooltip(), key)
+    }));
     verbs
 }
 

@@ -51,6 +51,11 @@ impl App {
         // Also where the draft named the device before: its numbers are new.
         self.live.forget();
         self.document.observe(true);
-        self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+        self.live.update(
+            self.document.revision(),
+            &self.document.snapshot(),
+            &self.catalog,
+            &self.calibration,
+        );
     }
 }

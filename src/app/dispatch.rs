@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eframe::egui::{Context, ViewportCommand};
 
@@ -26,6 +27,7 @@ use crate::io::{fidelity_rows, overlay, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
 use crate::scenario::fitted::{Taken, apply};
+use crate::serving::Calibration;
 use crate::stats::quantities::{self, Quantified as _};
 
 /// What to do about a file that cannot be written.
@@ -45,6 +47,19 @@ pub(super) fn catalog(places: &Places, notices: &mut Notices) -> Cow<'static, Ca
             Cow::Borrowed(shipped)
         }
     }
+}
+
+/// The constants of the serving model: the user's own if there are any.
+pub(super) fn calibration(places: &Places, notices: &mut Notices) -> Arc<Calibration> {
+    let shipped = || Arc::new(Calibration::shipped().clone());
+    let Some(path) = places.calibration().filter(|path| path.exists()) else { return shipped() };
+    overlay::read_calibration(&path).map_or_else(
+        |why| {
+            notices.error("Your own calibration was left out", why.to_string());
+            shipped()
+        },
+        Arc::new,
+    )
 }
 
 /// The quantities of a draft by their paths: what a field is reset to.
@@ -201,8 +216,19 @@ impl App {
                 self.errands.read_config(path);
                 self.session.page = Page::Serving;
             }
+            Action::Size(wish) => {
+                let (scenario, revision) = (self.live.scenario(), self.document.revision());
+                self.errands.size(
+                    wish,
+                    revision,
+                    scenario,
+                    self.catalog.clone().into_owned(),
+                    &self.calibration,
+                );
+            }
+            Action::StopErrands => self.errands.stop(),
             Action::Measure(Some(folder)) => {
-                self.errands.study(folder);
+                self.errands.study(folder, Arc::clone(&self.calibration));
                 self.session.page = Page::Trust;
             }
             Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
@@ -239,7 +265,12 @@ impl App {
 
     fn step(&mut self, which: impl FnOnce(&mut Document) -> bool) {
         if which(&mut self.document) {
-            self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+            self.live.update(
+                self.document.revision(),
+                &self.document.snapshot(),
+                &self.catalog,
+                &self.calibration,
+            );
         }
     }
 
@@ -290,7 +321,12 @@ impl App {
         self.errands.forget();
         self.traffic.forget();
         self.live.forget();
-        self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+        self.live.update(
+            self.document.revision(),
+            &self.document.snapshot(),
+            &self.catalog,
+            &self.calibration,
+        );
     }
 
     fn open(&mut self, path: &Path) {
@@ -477,7 +513,12 @@ impl App {
         let text = format!("“{}” now follows {name}", found.name);
         self.notices.add(Severity::Note, text, "Undo takes it back.");
         self.document.observe(true);
-        self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+        self.live.update(
+            self.document.revision(),
+            &self.document.snapshot(),
+            &self.catalog,
+            &self.calibration,
+        );
     }
 
     /// Does with a dropped file what its name says.

@@ -2,15 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::io::trace;
 use crate::job::{JobEvent, Lane, Progress};
+use crate::scenario::Scenario;
+use crate::serving::Calibration;
 use crate::tokenizer::{Encoding, LengthSummary, Split, Tokenizer};
 use crate::workload::fit::{self, TraceFit};
 
 use super::live::Where;
 use super::notice::Notices;
 use super::readings::Reader;
+use super::sizing::{SizeWish, Sizer};
 use super::view::Errands;
 
 /// What comes back from counting: the tag and the lengths, or why not.
@@ -31,6 +36,7 @@ pub struct ErrandRunner {
     counts: Lane<Counted>,
     fits: Lane<Fitted>,
     reader: Reader,
+    sizer: Sizer,
     answers: Errands,
 }
 
@@ -39,11 +45,12 @@ impl ErrandRunner {
     #[must_use]
     pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
         let reader = Reader::new(place, notify.clone());
+        let sizer = Sizer::new(place, notify.clone());
         let (counts, fits) = match place {
             Where::Threads => (Lane::new("tokens", notify.clone()), Lane::new("trace", notify)),
             Where::Inline => (Lane::inline(), Lane::inline()),
         };
-        Self { counts, fits, reader, answers: Errands::default() }
+        Self { counts, fits, reader, sizer, answers: Errands::default() }
     }
 
     /// Counts the tokens of a text; a newer text replaces one that waits.
@@ -83,7 +90,11 @@ impl ErrandRunner {
     /// What is being done, for the status bar.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.fits.progress().map(|(_, progress)| progress).or_else(|| self.reader.progress())
+        self.fits
+            .progress()
+            .map(|(_, progress)| progress)
+            .or_else(|| self.reader.progress())
+            .or_else(|| self.sizer.progress())
     }
 
     /// Reads the `config.json` of a model.
@@ -92,14 +103,27 @@ impl ErrandRunner {
     }
 
     /// Holds the serving model against the measurements of a folder.
-    pub fn study(&mut self, folder: PathBuf) {
-        self.reader.study(folder, &mut self.answers.readings);
+    pub fn study(&mut self, folder: PathBuf, calibration: Arc<Calibration>) {
+        self.reader.study(folder, calibration, &mut self.answers.readings);
     }
 
-    /// Stops reading a trace or measurements.
+    /// Searches the best deployment for a scenario.
+    pub fn size(
+        &mut self,
+        wish: SizeWish,
+        revision: u64,
+        scenario: Option<Arc<Scenario>>,
+        catalog: Catalog,
+        calibration: &Arc<Calibration>,
+    ) {
+        self.sizer.search(wish, revision, scenario, catalog, calibration, &mut self.answers.sizing);
+    }
+
+    /// Stops reading a trace or measurements, or searching.
     pub fn stop(&self) {
         self.fits.cancel();
         self.reader.stop();
+        self.sizer.stop();
     }
 
     /// Forgets the trace of a use case.
@@ -142,6 +166,7 @@ impl ErrandRunner {
             }
         }
         self.reader.poll(&mut self.answers.readings);
+        self.sizer.poll(&mut self.answers.sizing);
         self.answers.busy = self.counts.is_busy() || self.fits.is_busy();
         fitted
     }

@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::job::{JobEvent, JobResult, Lane, Progress};
 use crate::report::{self, Verdict};
 use crate::scenario::{Currency, Problems, Scenario, ScenarioDraft};
+use crate::serving::Calibration;
 use crate::unit::format::Money;
 
 use super::view::Shown;
@@ -155,7 +156,13 @@ impl Live {
     }
 
     /// Checks a new revision, answers it in closed form and starts what takes longer.
-    pub fn update(&mut self, revision: u64, draft: &ScenarioDraft, catalog: &Catalog) {
+    pub fn update(
+        &mut self,
+        revision: u64,
+        draft: &ScenarioDraft,
+        catalog: &Catalog,
+        calibration: &Arc<Calibration>,
+    ) {
         if self.checked == Some(revision) {
             return;
         }
@@ -172,7 +179,7 @@ impl Live {
             Ok(scenario) => {
                 self.good = true;
                 self.problems = Problems { items: scenario.warnings().to_vec() };
-                let scenario = Arc::new(scenario);
+                let scenario = Arc::new(scenario.with_calibration(Arc::clone(calibration)));
                 let outcome = analysis::evaluate(&scenario);
                 let mut break_even = analysis::break_even(&scenario);
                 if let Some(before) = &self.break_even {

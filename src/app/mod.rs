@@ -27,6 +27,7 @@ pub mod plots;
 mod prefs;
 pub mod readings;
 mod recovery;
+pub mod sizing;
 mod status;
 pub mod theme;
 pub mod traffic;
@@ -34,12 +35,14 @@ pub mod view;
 pub mod widgets;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, CentralPanel, Context, Frame, ThemePreference, ViewportCommand};
 
 use crate::catalog::Catalog;
 use crate::scenario::ScenarioDraft;
+use crate::serving::Calibration;
 
 pub use self::launch::{AppError, AppOptions, run};
 pub use self::live::Where;
@@ -107,6 +110,7 @@ pub struct App {
     prefs: Prefs,
     live: Live,
     catalog: Cow<'static, Catalog>,
+    calibration: Arc<Calibration>,
     places: Places,
     verbs: Vec<Verb>,
     palette: Palette,
@@ -149,6 +153,7 @@ impl App {
             );
         }
         let catalog = dispatch::catalog(&places, &mut notices);
+        let calibration = dispatch::calibration(&places, &mut notices);
         let document = dispatch::first_document(&options, prefs.last.as_deref(), &mut notices);
         let mut app = Self {
             opened: dispatch::baseline(&document.draft),
@@ -156,6 +161,7 @@ impl App {
             session: Session::default(),
             live: Live::new(place, wake(ctx)),
             catalog,
+            calibration,
             verbs: action::verbs(),
             palette: Palette::default(),
             notices,
@@ -184,7 +190,7 @@ impl App {
             app.dialog = Some(Dialog::Recovery(found));
         }
         app.apply_looks(ctx);
-        app.live.update(app.document.revision(), &app.document.snapshot(), &app.catalog);
+        app.live.update(app.document.revision(), &app.document.snapshot(), &app.catalog, &app.calibration);
         app
     }
 
@@ -241,7 +247,12 @@ impl App {
         let typing = ctx.egui_wants_keyboard_input() && self.changed_at.elapsed() < TYPING_PAUSE;
         if self.document.observe(!dragging && !typing) {
             self.changed_at = Instant::now();
-            self.live.update(self.document.revision(), &self.document.snapshot(), &self.catalog);
+            self.live.update(
+                self.document.revision(),
+                &self.document.snapshot(),
+                &self.catalog,
+                &self.calibration,
+            );
             ctx.request_repaint();
             ctx.request_repaint_after(TYPING_PAUSE + Duration::from_millis(20));
         }
@@ -411,7 +422,19 @@ impl App {
 
     /// Draws with everything that a page may see.
     fn seen_ui(&mut self, ui: &mut egui::Ui, theme: &Theme, out: &mut Outbox, draw: Seen) {
-        let Self { document, opened, session, live, catalog, errands, traffic, machine, prefs, .. } = self;
+        let Self {
+            document,
+            opened,
+            session,
+            live,
+            catalog,
+            calibration,
+            errands,
+            traffic,
+            machine,
+            prefs,
+            ..
+        } = self;
         let view = View {
             outcome: live.outcome(),
             forecast: live.forecast(),
@@ -421,6 +444,7 @@ impl App {
             problems: live.problems(),
             opened,
             catalog,
+            calibration,
             revision: document.revision(),
             theme,
             errands: errands.answers(),

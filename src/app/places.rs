@@ -38,6 +38,12 @@ impl Places {
         self.state.as_ref().map(|folder| folder.join("bench"))
     }
 
+    /// The user's own constants of the serving model.
+    #[must_use]
+    pub fn calibration(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|folder| folder.join(crate::io::overlay::CALIBRATION))
+    }
+
     /// The folder of unsaved work.
     #[must_use]
     pub fn recovery(&self) -> Option<PathBuf> {

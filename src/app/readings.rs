@@ -66,12 +66,7 @@ pub struct Cloud {
 /// The figure of a row, if it is there and above zero.
 #[must_use]
 pub fn figure(metric: Metric, figures: &Figures) -> Option<f64> {
-    let value = match metric {
-        Metric::TokensPerSec => figures.tokens_per_sec,
-        Metric::Tpot => figures.tpot_secs,
-        Metric::Ttft => figures.ttft_secs,
-    };
-    value.filter(|value| value.is_finite() && *value > 0.0)
+    metric.of(figures)
 }
 
 impl Study {
@@ -134,12 +129,12 @@ impl Reader {
     }
 
     /// Reads a folder of measurements and predicts every row of it.
-    pub fn study(&self, folder: PathBuf, answers: &mut Readings) {
+    pub fn study(&self, folder: PathBuf, calibration: Arc<Calibration>, answers: &mut Readings) {
         answers.studying = Some(folder.clone());
         self.studies.submit(0, move |ctl| {
             ctl.progress(0, 0, "reading the tables");
             let tables = read_folder(&folder)?;
-            let (catalog, calibration) = (Catalog::shipped(), Calibration::shipped());
+            let catalog = Catalog::shipped();
             let mut left_out = tables.unread.clone();
             let mut compared = Vec::with_capacity(tables.rows.len());
             for (at, row) in tables.rows.into_iter().enumerate() {
@@ -147,7 +142,7 @@ impl Reader {
                     ctl.check_stop()?;
                     ctl.progress(at as u64, 0, "predicting the measured rows");
                 }
-                match predict_with(&row, catalog, calibration) {
+                match predict_with(&row, catalog, &calibration) {
                     Ok(predicted) => compared.push(Compared { row, predicted }),
                     Err(reason) => left_out.push((row.file.clone(), reason.to_string())),
                 }

@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::action::Action;
 use super::machine::Machine;
 use super::pages::Page;
 use super::pages::serving::state::ServingState;
+use super::pages::size::SizeState;
 use super::pages::this_machine::MachineState;
 use super::pages::traffic::TrafficState;
 use super::pages::trust::TrustState;
 use super::plots::cursor::Cursor;
 use super::readings::Readings;
+use super::sizing::Sizing;
 use super::theme::Theme;
 use super::traffic::Simulated;
 use super::widgets::Baseline;
@@ -22,6 +25,7 @@ use crate::analysis::{BreakEven, Forecast, Outcome, PlanForecast, PlanOutcome, S
 use crate::catalog::Catalog;
 use crate::report::Verdict;
 use crate::scenario::Problems;
+use crate::serving::Calibration;
 use crate::tokenizer::LengthSummary;
 use crate::workload::fit::TraceFit;
 
@@ -62,6 +66,8 @@ pub struct View<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Models, GPUs, prices and cloud rates, the user's own included.
     pub catalog: &'a Catalog,
+    /// Constants of the serving model, the user's own if there are any.
+    pub calibration: &'a Arc<Calibration>,
     /// Counts the states of the document; changes with every edit.
     pub revision: u64,
     /// The tokens of the theme that is shown.
@@ -101,6 +107,8 @@ pub struct Errands {
     pub fits: BTreeMap<String, (PathBuf, TraceFit)>,
     /// Whether something is on its way.
     pub busy: bool,
+    /// The search for a deployment.
+    pub sizing: Sizing,
     /// Files that were read for a page.
     pub readings: Readings,
 }
@@ -150,6 +158,8 @@ pub struct Session {
     pub serving: ServingState,
     /// What the page *Traffic* looks at.
     pub traffic: TrafficState,
+    /// What the page *Size* looks at.
+    pub size: SizeState,
     /// What the page on trust looks at.
     pub trust: TrustState,
     /// What the page *This machine* looks at.

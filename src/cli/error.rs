@@ -11,6 +11,7 @@ use crate::io::presets::PresetError;
 use crate::io::requests::RequestsError;
 use crate::io::scenario::{SaveError, ScenarioFileError};
 use crate::io::trace::TraceError;
+use crate::job::Stopped;
 use crate::scenario::Problems;
 use crate::serving::CalibrationError;
 use crate::tokenizer::TokenizerError;
@@ -55,6 +56,8 @@ pub(super) enum CliError {
     History(#[from] crate::io::machine::HistoryError),
     #[error("Cannot read the measurements\n{0}")]
     Measured(#[from] MeasuredError),
+    #[error("stopped before there was a result")]
+    Stopped(#[from] Stopped),
     #[error("{0}")]
     Calibration(#[from] CalibrationError),
     #[error("Cannot count tokens\n{0}")]

@@ -105,7 +105,7 @@ fn text(fidelity: &Fidelity) -> String {
     text
 }
 
-fn table(groups: &[Group]) -> String {
+pub(super) fn table(groups: &[Group]) -> String {
     let mut table = Table::new(&[
         ("  Group", Align::Left),
         ("Figure", Align::Left),
@@ -159,7 +159,7 @@ fn reasons(title: &str, rows: &[LeftOut]) -> String {
     format!("\n{title}\n{table}")
 }
 
-fn write_rows(path: &std::path::Path, compared: &[Compared]) -> Result<(), CliError> {
+pub(super) fn write_rows(path: &std::path::Path, compared: &[Compared]) -> Result<(), CliError> {
     let file = std::fs::File::create(path)?;
     Ok(fidelity_rows::write(std::io::BufWriter::new(file), compared)?)
 }

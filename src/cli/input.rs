@@ -1,6 +1,7 @@
 //! The scenario that a command works on: a file or a preset, with overrides.
 
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::io::{overlay, presets, scenario};
@@ -63,8 +64,13 @@ pub(super) fn preset_id(name: &str) -> Option<&str> {
 /// Checks a draft against the catalogue with the user's own rows.
 pub(super) fn checked(draft: &ScenarioDraft, name: &str) -> Result<Scenario, CliError> {
     let catalog: Catalog = overlay::catalog()?;
-    let scenario = Scenario::check(draft, &catalog)
+    let mut scenario = Scenario::check(draft, &catalog)
         .map_err(|problems| CliError::Problems { name: name.to_owned(), problems })?;
+    let calibration = overlay::calibration()?;
+    if !calibration.is_shipped() {
+        say(&format!("own GPUs run at the speed of your calibration ({})", calibration.name()));
+        scenario = scenario.with_calibration(Arc::new(calibration));
+    }
     for warning in scenario.warnings().iter().filter(|problem| problem.severity >= Severity::Warning) {
         say(&format!("warning: {}: {}; {}", warning.path, warning.message, warning.remedy));
     }

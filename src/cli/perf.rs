@@ -95,9 +95,9 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The constants of a file, or those that ship.
+/// The constants of a file, else those of the configuration folder, else those that ship.
 pub(super) fn constants(path: Option<&Path>) -> Result<Calibration, CliError> {
-    let Some(path) = path else { return Ok(Calibration::shipped().clone()) };
+    let Some(path) = path else { return Ok(overlay::calibration()?) };
     let text =
         std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     Ok(Calibration::parse(&text, &path.display().to_string())?)
@@ -289,6 +289,8 @@ fn answered(
             (None, None) => None,
             _ => return Err(NoAnswer::Draft),
         },
+        memory_share: cells.number("memory_share")?.unwrap_or(defaults.memory_share),
+        max_sequences: cells.number("max_sequences")?,
     };
     Ok(answer(&model, gpu, &ask, calibration)?)
 }

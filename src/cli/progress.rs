@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::job::CancelToken;
+use crate::job::{CancelToken, Ctl, Stopped};
 use crate::unit::format;
 
 /// How often the bar is drawn.
@@ -72,6 +72,35 @@ impl Progress {
         }
         !interrupt().is_cancelled()
     }
+}
+
+/// Runs work on a thread of its own while this one draws the bar and listens for Ctrl-C.
+///
+/// # Errors
+/// [`Stopped`] if Ctrl-C came first.
+pub(super) fn watched<T: Send>(
+    what: &'static str,
+    unit: &'static str,
+    total: usize,
+    work: impl FnOnce(&Ctl) -> Result<T, Stopped> + Send,
+) -> Result<T, Stopped> {
+    let ctl = Ctl { cancel: interrupt().clone(), ..Ctl::default() };
+    let mut progress = Progress::of(what, u32::try_from(total).unwrap_or(u32::MAX), unit);
+    std::thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let of_work = ctl.clone();
+        scope.spawn(move || tell.send(work(&of_work)));
+        loop {
+            match told.recv_timeout(EVERY) {
+                Ok(result) => return result,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    progress.go_on(u32::try_from(ctl.progress.get().done).unwrap_or(u32::MAX));
+                }
+                // The work panicked: the scope hands that on.
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Err(Stopped),
+            }
+        }
+    })
 }
 
 impl Drop for Progress {

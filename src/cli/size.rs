@@ -1,14 +1,12 @@
 //! `breakeven size`: the best GPUs, parallelism, formats and replicas for a scenario's workload.
 
-use crate::analysis::evaluate;
-use crate::analysis::sizing::{Candidate, SizeAsk, Sizes, size};
+use crate::analysis::sizing::{Candidate, SizeAsk, Sizes, asked, hosted, size};
 use crate::catalog::ModelSpec;
 use crate::io::overlay;
 use crate::report::{Align, Table};
-use crate::routing::Serves;
 use crate::scenario::Scenario;
 use crate::serving::Engine;
-use crate::unit::{HOURS_PER_MONTH, format};
+use crate::unit::format;
 
 use super::error::CliError;
 use super::input::ScenarioArgs;
@@ -39,9 +37,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Seconds of a month.
-const SECS_PER_MONTH: f64 = HOURS_PER_MONTH * 3600.0;
-
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let scenario = args.scenario.checked()?;
     let catalog = overlay::catalog()?;
@@ -61,22 +56,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         models.push((row.clone(), 1.0));
     }
     if models.is_empty() {
-        for plan in &scenario.point().plans {
-            for endpoint in &plan.endpoints {
-                let Serves::SelfHosted(own) = &endpoint.serves else { continue };
-                let known = models.iter().any(|(row, _)| row.id == own.deployment.model);
-                if let (false, Ok(row)) = (known, catalog.model(&own.deployment.model)) {
-                    models.push((row.clone(), endpoint.quality));
-                }
-            }
-        }
+        models = hosted(&scenario, &catalog);
     }
     if models.is_empty() {
         let why = "the scenario hosts no model itself; name one with --model";
         return Err(CliError::Perf(why.to_owned()));
     }
     let ask = ask(&scenario, args, engine)?;
-    let sizes = size(&models, &ask, &catalog);
+    let sizes = size(&models, &ask, &catalog, scenario.calibration());
     if sizes.best.is_empty() {
         say("no GPU of the catalogue that has a price keeps the targets; loosen them, or shorten prompts");
     }
@@ -86,35 +73,20 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     output.text(&text(&sizes))
 }
 
-/// The workload as one mean call, its peak, and the tightest targets.
+/// The workload with the targets that were given, the tightest of the scenario else.
 fn ask(scenario: &Scenario, args: &Args, engine: Engine) -> Result<SizeAsk, CliError> {
-    let outcome = evaluate(scenario);
-    let (mut calls, mut peak, mut prompt, mut out) = (0.0, 0.0, 0.0, 0.0);
-    for use_case in &outcome.use_cases {
-        let per_sec = use_case.requests * use_case.calls_per_request / SECS_PER_MONTH;
-        calls += per_sec;
-        peak += per_sec * use_case.peak_to_mean;
-        let requests = use_case.requests / SECS_PER_MONTH;
-        prompt += requests * use_case.prompt_tokens;
-        out += requests * use_case.output_tokens;
-    }
-    let slos = || scenario.point().workload.use_cases.iter().filter(|u| u.enabled).map(|u| &u.slo);
-    let tightest = |own: Option<f64>, of: &dyn Fn() -> f64| own.map_or_else(of, |ms| ms / 1e3);
+    let of = asked(scenario, engine, args.headroom);
+    let secs = |own: Option<f64>, of: f64| own.map_or(of, |ms| ms / 1e3);
     let ask = SizeAsk {
-        peak_calls_per_sec: peak,
-        prompt_tokens: prompt / calls,
-        output_tokens: out / calls,
-        ttft_secs: tightest(args.ttft_ms, &|| slos().map(|s| s.ttft_secs).fold(f64::INFINITY, f64::min)),
-        tpot_secs: tightest(args.tpot_ms, &|| slos().map(|s| s.tpot_secs).fold(f64::INFINITY, f64::min)),
-        headroom: args.headroom,
-        engine,
+        ttft_secs: secs(args.ttft_ms, of.ttft_secs),
+        tpot_secs: secs(args.tpot_ms, of.tpot_secs),
+        ..of
     };
-    let fine = [ask.peak_calls_per_sec, ask.prompt_tokens, ask.output_tokens, ask.ttft_secs, ask.tpot_secs];
-    if fine.iter().any(|x| !(x.is_finite() && *x > 0.0)) || !(0.0..=10.0).contains(&ask.headroom) {
-        let why = "requests, tokens, targets and headroom must be numbers above 0 (headroom 0 to 10)";
-        return Err(CliError::Perf(why.to_owned()));
+    if ask.is_fine() {
+        return Ok(ask);
     }
-    Ok(ask)
+    let why = "requests, tokens, targets and headroom must be numbers above 0 (headroom 0 to 10)";
+    Err(CliError::Perf(why.to_owned()))
 }
 
 fn text(sizes: &Sizes) -> String {
@@ -143,6 +115,7 @@ fn table(title: &str, rows: &[(String, &Candidate)]) -> String {
         (title, Align::Left),
         ("Model", Align::Left),
         ("GPUs", Align::Left),
+        ("Split", Align::Left),
         ("Weights/KV", Align::Left),
         ("Replicas", Align::Right),
         ("Cost/month", Align::Right),
@@ -156,6 +129,7 @@ fn table(title: &str, rows: &[(String, &Candidate)]) -> String {
             name.clone(),
             c.model.clone(),
             format!("{} x {}", c.gpus_per_replica, c.gpu),
+            c.split(),
             format!("{}/{}", c.weights, c.kv),
             format::count(c.replicas),
             format::usd(c.usd_per_month),

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::analysis::fidelity::Compared;
 
 /// Columns of the table.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "file",
     "line",
     "regime",
@@ -20,6 +20,8 @@ const COLUMNS: [&str; 14] = [
     "predicted_tpot_ms",
     "published_ttft_ms",
     "predicted_ttft_ms",
+    "published_kernel_us",
+    "predicted_kernel_us",
 ];
 
 /// Writes one row per compared row; what is not published or not predicted is empty.
@@ -47,6 +49,8 @@ pub fn write(out: impl Write, compared: &[Compared]) -> std::io::Result<()> {
             number(predicted.tpot_secs, 1e3),
             number(published.ttft_secs, 1e3),
             number(predicted.ttft_secs, 1e3),
+            number(published.kernel_secs, 1e6),
+            number(predicted.kernel_secs, 1e6),
         ])?;
     }
     writer.flush()

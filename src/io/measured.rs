@@ -4,6 +4,7 @@
 //! Filters first: `suspect` empty, `dup_of_99` false, `speculative` false, no SUSPECT in `note`. What a source means by
 //! a column (lengths that are drawn, parallelism that is counted twice, beams) is written down at its reader.
 
+mod kernels;
 mod readers;
 mod record;
 

@@ -1,13 +1,15 @@
-//! The user's own catalogue rows: `catalog.ron` in the configuration folder, over what ships.
+//! What the user keeps in the configuration folder: catalogue rows over what ships (`catalog.ron`), constants of the
+//! serving model in place of those that ship (`calibration.ron`).
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::scenario::{SaveError, replace};
 use crate::catalog::{Catalog, CatalogError, CatalogFile, GpuSpec, SCHEMA};
+use crate::serving::{Calibration, CalibrationError};
 
 /// Largest overlay that is read, in bytes: several times what ships.
 pub const BYTES_MAX: u64 = 8_000_000;
@@ -16,7 +18,7 @@ pub const BYTES_MAX: u64 = 8_000_000;
 #[derive(Debug, Error)]
 pub enum OverlayError {
     /// The disk says no, or it is not text.
-    #[error("Cannot read your catalogue ({source}); correct or remove {}", path.display())]
+    #[error("Cannot read {} ({source}); correct or remove it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum OverlayError {
         source: io::Error,
     },
     /// Above [`BYTES_MAX`].
-    #[error("Your catalogue is larger than {} MB; shorten {}", BYTES_MAX / 1_000_000, path.display())]
+    #[error("{} is larger than {} MB; shorten it", path.display(), BYTES_MAX / 1_000_000)]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -38,13 +40,65 @@ pub enum OverlayError {
     /// A row has no text form, which no number that passed a check has.
     #[error("Cannot write your catalogue: {0}")]
     Text(#[from] ron::Error),
+    /// Constants that are wrong.
+    #[error("{0}; correct or remove it")]
+    Constants(#[from] CalibrationError),
 }
 
 /// Where the user's rows are looked for; `None` on a system without a home.
 #[must_use]
 pub fn path() -> Option<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "breakeven")?;
-    Some(folders.config_dir().join("catalog.ron"))
+    Some(folder()?.join("catalog.ron"))
+}
+
+/// Where the user's constants of the serving model are looked for; `None` on a system without a home.
+#[must_use]
+pub fn calibration_path() -> Option<PathBuf> {
+    Some(folder()?.join(CALIBRATION))
+}
+
+/// Name of the file of constants in the configuration folder.
+pub const CALIBRATION: &str = "calibration.ron";
+
+fn folder() -> Option<PathBuf> {
+    Some(directories::ProjectDirs::from("", "", "breakeven")?.config_dir().to_owned())
+}
+
+/// The user's constants of the serving model; what ships if there are none.
+///
+/// # Errors
+/// [`OverlayError`] names the file and what is wrong in it.
+pub fn calibration() -> Result<Calibration, OverlayError> {
+    match calibration_path() {
+        Some(path) if path.exists() => read_calibration(&path),
+        _ => Ok(Calibration::shipped().clone()),
+    }
+}
+
+/// The constants of a file.
+///
+/// # Errors
+/// As [`calibration`].
+pub fn read_calibration(path: &Path) -> Result<Calibration, OverlayError> {
+    let text = text(path)?;
+    Ok(Calibration::parse(&text, &path.display().to_string())?)
+}
+
+/// Writes constants to where every command and the window find them; the file is replaced whole or not at all.
+///
+/// - Returns where that is.
+///
+/// # Errors
+/// What the disk says, or that there is no home.
+pub fn install_calibration(calibration: &Calibration) -> io::Result<PathBuf> {
+    let none = || io::Error::new(io::ErrorKind::NotFound, "this system has no configuration folder");
+    let path = calibration_path().ok_or_else(none)?;
+    let folder = path.parent().ok_or_else(none)?;
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(calibration.to_text().as_bytes())?;
+    file.persist(&path).map_err(|error| error.error)?;
+    Ok(path)
 }
 
 /// What ships with the user's rows over it; what ships alone if there are none.
@@ -63,6 +117,11 @@ pub fn catalog() -> Result<Catalog, OverlayError> {
 /// # Errors
 /// As [`catalog`].
 pub fn read(base: &Catalog, path: &Path) -> Result<Catalog, OverlayError> {
+    Ok(base.with_overlay(&text(path)?, &path.display().to_string())?)
+}
+
+/// The text of a file that is not too large.
+fn text(path: &Path) -> Result<String, OverlayError> {
     let unreadable = |source| OverlayError::Unreadable { path: path.to_owned(), source };
     let mut text = String::new();
     let file = File::open(path).map_err(unreadable)?;
@@ -70,7 +129,7 @@ pub fn read(base: &Catalog, path: &Path) -> Result<Catalog, OverlayError> {
     if text.len() as u64 > BYTES_MAX {
         return Err(OverlayError::TooLarge { path: path.to_owned() });
     }
-    Ok(base.with_overlay(&text, &path.display().to_string())?)
+    Ok(text)
 }
 
 fn text_of(file: &CatalogFile) -> Result<String, OverlayError> {

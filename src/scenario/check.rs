@@ -330,6 +330,18 @@ fn check_endpoint(endpoint: &Endpoint<Estimate>, path: &str, catalog: &Catalog, 
                     "write Vllm, Sglang, TrtLlm or LmDeploy, or None to state efficiencies",
                 );
             }
+            if let Some(layout) = deployment.layout
+                && layout.tensor(deployment.gpus_per_replica).is_none()
+            {
+                found.error(
+                    format!("{path}.serves.deployment.layout"),
+                    format!(
+                        "pipeline {} x data {} do not divide {} GPUs of a replica",
+                        layout.pipeline, layout.data, deployment.gpus_per_replica
+                    ),
+                    "write degrees of 1 or more whose product divides the GPUs, or None for tensor parallelism",
+                );
+            }
             for (name, count) in [
                 ("gpus_per_replica", deployment.gpus_per_replica),
                 ("max_sequences", deployment.max_sequences),

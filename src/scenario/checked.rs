@@ -9,7 +9,7 @@ use crate::cache::PromptCache;
 use crate::catalog::{Catalog, PriceRow, RowFit};
 use crate::pricing::{Api, Rates};
 use crate::routing::{Endpoint, Plan, Router, Serves};
-use crate::serving::{GpuFacts, ModelFacts, WeekShape};
+use crate::serving::{Calibration, GpuFacts, ModelFacts, WeekShape};
 use crate::stats::quantities::{Instantiate as _, Path, Quantified as _};
 use crate::stats::{Copula, Estimate, Lanes, Num, RankPair, Sampler, Stream, normal_quantile, turn_by_turn};
 use crate::unit::HOURS_PER_WEEK;
@@ -29,6 +29,7 @@ pub struct Scenario {
     facts: Facts,
     catalog_hash: String,
     draft_hash: String,
+    calibration: Option<Arc<Calibration>>,
 }
 
 /// One uncertain quantity.
@@ -204,6 +205,7 @@ impl Scenario {
                 facts,
                 catalog_hash: catalog.content_hash().to_owned(),
                 draft_hash: draft_hash(draft),
+                calibration: None,
             }),
             _ => Err(found),
         }
@@ -243,6 +245,18 @@ impl Scenario {
     #[must_use]
     pub fn catalog_hash(&self) -> &str {
         &self.catalog_hash
+    }
+
+    /// The same scenario, own GPUs at the speed of another calibration than the shipped one.
+    #[must_use]
+    pub fn with_calibration(self, calibration: Arc<Calibration>) -> Self {
+        Self { calibration: Some(calibration), ..self }
+    }
+
+    /// What the speed of own GPUs is computed with.
+    #[must_use]
+    pub fn calibration(&self) -> &Calibration {
+        self.calibration.as_deref().unwrap_or_else(|| Calibration::shipped())
     }
 
     /// SHA-256 of the draft's canonical form, hexadecimal.

@@ -275,6 +275,7 @@ impl Deployment<Estimate> {
             model: model.to_owned(),
             gpu: gpu.to_owned(),
             gpus_per_replica,
+            layout: None,
             weights: Precision::Fp8,
             kv_cache: Precision::Fp8,
             memory_share: fixed("memory_share"),

@@ -3,8 +3,10 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::kernels::KernelConstants;
 use crate::stats::{Z95, normal_quantile};
 
 /// Constants, their fit and their errors. Ships as `presets/calibration.ron`.
@@ -25,6 +27,8 @@ pub struct Calibration {
     pub serving: ServingConstants,
     /// One stream at a time.
     pub local: LocalConstants,
+    /// Single kernels and collectives.
+    pub kernels: KernelConstants,
 }
 
 /// Error of one regime on rows of GPUs or families that the fit had not seen.
@@ -33,16 +37,22 @@ pub struct Calibration {
 pub struct HeldOut {
     /// Regime.
     pub regime: String,
+    /// Which figure: `tokens/s`, `TPOT`, `TTFT`.
+    pub figure: String,
     /// What was left out: a GPU or a family at a time.
     pub by: String,
     /// Rows.
     pub rows: u32,
-    /// Median of the absolute relative errors of output tokens per second.
+    /// Median of the absolute relative errors.
     pub median: f64,
+    /// 90th percentile of the same.
+    pub p90: f64,
     /// Share of rows within 30 %.
     pub within_30: f64,
     /// Median of predicted over published, less one.
     pub bias: f64,
+    /// Spearman's rank correlation of predicted and published.
+    pub rank: Option<f64>,
 }
 
 /// Constants of serving in batches. Shares are of the data sheet's dense figures.
@@ -97,6 +107,10 @@ pub struct ServingConstants {
     pub all_to_all_secs: f64,
     /// Kernel and launch overhead of a layer in 2026, in seconds, by engine.
     pub layer_secs: ByEngine,
+    /// More for a layer in a step with prompts, which runs without a graph, in seconds.
+    pub prompt_layer_secs: f64,
+    /// The same for a layer with latent attention, on top.
+    pub prompt_latent_layer_secs: f64,
     /// More for a layer with experts, in seconds.
     pub expert_layer_secs: f64,
     /// More for a layer with latent attention, in seconds.
@@ -127,7 +141,9 @@ pub struct ServingConstants {
     pub output_reserved: f64,
     /// Sequences that run at once at full load, by engine.
     pub sequences: ByEngine,
-    /// Batches that the end of a burst takes.
+    /// Time of a server's front end for one request (parsing, counting, sending), one after the other, in seconds.
+    pub request_secs: f64,
+    /// Share of exponential lengths in outputs that vary: how long the end of a burst is.
     pub burst_tail: f64,
     /// Share of the rate that a server sustains under a latency target.
     pub under_target: f64,
@@ -189,13 +205,23 @@ pub struct LocalConstants {
     pub stream_kv: f64,
     /// The same on Apple silicon.
     pub stream_kv_apple: f64,
-    /// Share of the 8 bit integer rate that prefill reaches: what its kernels multiply in.
+    /// Share of the 8 bit integer rate that prefill of quantised weights reaches: what its kernels multiply in.
     pub prefill: f64,
+    /// Share of half of that rate, which is that of 16 bit sums, that prefill of 16 bit weights reaches.
+    pub prefill_16: f64,
+    /// The same, attention of prefill; of the 16 bit rate on Apple silicon.
+    pub prefill_attention: f64,
     /// Apple silicon: share of the 16 bit rate.
     pub prefill_apple: f64,
     /// Prompt tokens at which prefill reaches half of that.
     pub prefill_half_tokens: f64,
 }
+
+/// What stands above the constants in a file.
+const HEAD: &str = "\
+// Constants of the serving model, fitted to measurements by least squares on the logarithm of the ratio. None belongs to
+// one GPU or one model. `breakeven calibrate` writes a file of this form from your own measurements.
+";
 
 /// Why a calibration could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -231,18 +257,80 @@ impl Calibration {
     /// # Errors
     /// [`CalibrationError`] with line and reason.
     pub fn parse(text: &str, path: &str) -> Result<Self, CalibrationError> {
-        ron::from_str(text).map_err(|error: ron::error::SpannedError| CalibrationError {
-            path: path.to_owned(),
-            line: error.span.start.line,
-            what: error.code.to_string(),
+        let calibration: Self =
+            ron::from_str(text).map_err(|error: ron::error::SpannedError| CalibrationError {
+                path: path.to_owned(),
+                line: error.span.start.line,
+                what: error.code.to_string(),
+            })?;
+        match calibration.wrong() {
+            None => Ok(calibration),
+            Some((name, found)) => {
+                let at = text.lines().position(|line| line.trim_start().starts_with(&format!("{name}:")));
+                let what = format!("{name} is {found}; write a number of 0 or more (a share is at most 1.5)");
+                Err(CalibrationError { path: path.to_owned(), line: at.map_or(0, |at| at + 1), what })
+            }
+        }
+    }
+
+    /// The first constant that cannot be one, with what it is.
+    fn wrong(&self) -> Option<(String, String)> {
+        let parts = [
+            serde_json::to_value(self.serving),
+            serde_json::to_value(self.local),
+            serde_json::to_value(self.kernels),
+        ];
+        let mut pairs = Vec::new();
+        for part in parts.into_iter().flatten() {
+            for (name, value) in part.as_object().into_iter().flatten() {
+                match value.as_object() {
+                    Some(by) => pairs.extend(by.iter().map(|(name, value)| (name.clone(), value.clone()))),
+                    None => pairs.push((name.clone(), value.clone())),
+                }
+            }
+        }
+        let share = |name: &str| {
+            ["stream", "compute", "link", "prefill"].contains(&name)
+                || name.starts_with("stream_")
+                || name.starts_with("compute_")
+        };
+        // A number that is not finite becomes null.
+        pairs.into_iter().find_map(|(name, value)| {
+            let fine =
+                value.as_f64().is_some_and(|x| x >= 0.0 && (!share(&name) || (0.001..=1.5).contains(&x)));
+            (!fine).then(|| (name, if value.is_null() { "not finite".to_owned() } else { value.to_string() }))
         })
+    }
+
+    /// SHA-256 of the constants, hexadecimal: equal constants predict alike, whatever is said about them.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let constants = (self.serving, self.local, self.kernels);
+        // A structure of numbers always has a text.
+        let text = serde_json::to_string(&constants).unwrap_or_default();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the constants are those that ship.
+    #[must_use]
+    pub fn is_shipped(&self) -> bool {
+        let shipped = Self::shipped();
+        (self.serving, self.local, self.kernels) == (shipped.serving, shipped.local, shipped.kernels)
+    }
+
+    /// Which calibration this is, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let whose = if self.is_shipped() { "as shipped, fitted" } else { "your own, fitted" };
+        format!("{whose} {} to {} rows", self.fitted, self.rows)
     }
 
     /// The 95th percentile of published over predicted throughput at known concurrency, on rows that the fit had not
     /// seen: what a cost model has to draw. Log-normal, from the smallest share of rows within 30 %; >= 1.
     #[must_use]
     pub fn residual_p95(&self) -> f64 {
-        let known = self.held_out.iter().filter(|row| row.regime == "known concurrency");
+        let known =
+            self.held_out.iter().filter(|row| row.regime == "known concurrency" && row.figure == "tokens/s");
         let within = known.map(|row| row.within_30).fold(1.0, f64::min).clamp(0.01, 0.99);
         let sigma = 1.3_f64.ln() / normal_quantile(0.5 * (1.0 + within));
         (Z95 * sigma).exp()
@@ -252,7 +340,8 @@ impl Calibration {
     #[must_use]
     pub fn to_text(&self) -> String {
         // A structure of numbers and strings always has a text.
-        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).unwrap_or_default()
+        let body = ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).unwrap_or_default();
+        format!("{HEAD}{body}\n")
     }
 }
 
@@ -283,6 +372,8 @@ impl ServingConstants {
         link_pcie: 1.0,
         all_to_all_secs: 0.0,
         layer_secs: ByEngine::NONE,
+        prompt_layer_secs: 0.0,
+        prompt_latent_layer_secs: 0.0,
         expert_layer_secs: 0.0,
         latent_layer_secs: 0.0,
         step_secs: ByEngine::NONE,
@@ -298,6 +389,7 @@ impl ServingConstants {
         ttft_wave: 0.0,
         output_reserved: 0.5,
         sequences: ByEngine { trtllm: 1024.0, vllm: 1024.0, sglang: 1024.0, lmdeploy: 1024.0 },
+        request_secs: 0.0,
         burst_tail: 0.0,
         under_target: 1.0,
         mtp_drafted: 1.0,
@@ -323,5 +415,30 @@ mod tests {
         // exp(1.645 ln 1.3).
         assert!((calibration.residual_p95() - 1.5396).abs() < 1e-3, "{}", calibration.residual_p95());
         assert!((1.2..1.5).contains(&Calibration::shipped().residual_p95()));
+    }
+
+    #[test]
+    fn a_file_that_was_written_is_read_back_and_has_the_same_hash() {
+        let shipped = Calibration::shipped();
+        let again = Calibration::parse(&shipped.to_text(), "own.ron").unwrap();
+        assert_eq!((&again, again.content_hash()), (shipped, shipped.content_hash()));
+        assert!(again.is_shipped() && again.name().starts_with("as shipped"));
+        let mut own = again;
+        own.serving.stream_8 *= 0.9;
+        assert!(!own.is_shipped() && own.content_hash() != shipped.content_hash());
+    }
+
+    #[test]
+    fn a_constant_that_cannot_be_one_is_refused_with_its_line() {
+        let text = Calibration::shipped().to_text();
+        for (bad, needle) in [("-0.1", "-0.1"), ("inf", "not finite"), ("40.0", "40")] {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let at = lines.iter().position(|line| line.trim_start().starts_with("stream_8:")).unwrap();
+            lines[at] = format!("        stream_8: {bad},");
+            let error = Calibration::parse(&lines.join("\n"), "own.ron").unwrap_err();
+            assert_eq!(error.line, at + 1, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("own.ron") && text.contains("stream_8") && text.contains(needle), "{text}");
+        }
     }
 }

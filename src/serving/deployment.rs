@@ -14,6 +14,9 @@ quantified! {
         pub gpu: String,
         /// GPUs of one replica, over which the model is split (tensor parallel); >= 1.
         pub gpus_per_replica: u32,
+        /// How the GPUs of a replica share the work where it is not tensor parallelism alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub layout: Option<Layout>,
         /// Format of the weights.
         pub weights: Precision,
         /// Format of the KV cache.
@@ -69,6 +72,27 @@ quantified! {
     }
 }
 
+/// Parallelism beside tensor parallelism, which has the GPUs that these leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Groups of layers; >= 1.
+    pub pipeline: u32,
+    /// Copies of attention that share the experts; >= 1.
+    pub data: u32,
+    /// Whether whole experts, not slices of them, are spread over the GPUs.
+    pub expert: bool,
+}
+
+impl Layout {
+    /// Tensor parallelism on so many GPUs; `None` where the degrees do not divide them.
+    #[must_use]
+    pub const fn tensor(self, gpus: u32) -> Option<u32> {
+        let others = self.pipeline.saturating_mul(self.data);
+        if others == 0 || !gpus.is_multiple_of(others) { None } else { Some(gpus / others) }
+    }
+}
+
 /// How the number of replicas follows the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scaling {
@@ -104,4 +128,4 @@ pub enum Precision {
     Fp4,
 }
 
-plain!(Scaling, Precision, Engine);
+plain!(Scaling, Precision, Engine, Layout);

@@ -4,7 +4,7 @@ use super::{Precision, WeightFormat};
 use crate::stats::Num;
 
 /// Architecture of a model in the numbers that memory and time depend on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelFacts {
     /// All weights; > 0.
     pub total_params: f64,

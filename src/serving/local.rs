@@ -48,10 +48,6 @@ pub struct Local {
     prefill_lanes: f64,
 }
 
-/// Attention of prefill runs at this share of the rate of its matrix products. Fitted to prompts of 512 to 8,192
-/// tokens of Llama 3 8B and 70B on seven cards.
-const ATTENTION_SHARE: f64 = 0.22;
-
 /// Tokens that one card takes up at a time, so that several work on one prompt. Source: llama.cpp's `n_ubatch`.
 const MICRO_BATCH: f64 = 512.0;
 
@@ -127,14 +123,15 @@ impl Local {
         let shared = if setup.spread == Spread::Rows { gpus } else { 1.0 };
         let kv_rate =
             within(bandwidth * if gpu.make == Make::Apple { c.stream_kv_apple } else { c.stream_kv }, 1.0);
-        // Where the data sheet has no 8 bit integers, twice the 16 bit rate stands in: what most hardware does.
-        let rate = within(
-            match gpu.make {
-                Make::Apple => gpu.bf16_flops * c.prefill_apple,
-                _ => gpu.int8_ops.unwrap_or(2.0 * gpu.bf16_flops) * c.prefill,
-            },
-            1.0,
-        );
+        // Where the data sheet has no 8 bit integers, twice the 16 bit rate stands in: what most hardware does. Half of
+        // the integers is also the rate of 16 bit products with 16 bit sums, which gaming cards do not halve.
+        let integers = gpu.int8_ops.unwrap_or(2.0 * gpu.bf16_flops);
+        let (rate, attention_rate) = match (gpu.make, width) {
+            (Make::Apple, _) => (gpu.bf16_flops * c.prefill_apple, gpu.bf16_flops * c.prefill_attention),
+            (_, Width::Sixteen) => (0.5 * integers * c.prefill_16, 0.5 * integers * c.prefill_attention),
+            _ => (integers * c.prefill, 0.5 * integers * c.prefill_attention),
+        };
+        let rate = within(rate, 1.0);
         let pair = 4.0 * model.heads * model.head_dim * model.attention_layers;
         Ok(Self {
             token_secs: weights_secs / shared + model.layers * layer_secs + split_secs,
@@ -142,7 +139,7 @@ impl Local {
             window_secs: model.sliding.map_or(0.0, |s| s.kv_elements) * 2.0 / kv_rate,
             window: model.sliding.map_or(0.0, |s| s.window),
             prefill_token_secs: 2.0 * model.active_params / rate,
-            prefill_pair_secs: pair / (rate * ATTENTION_SHARE),
+            prefill_pair_secs: pair / within(attention_rate, 1.0),
             prefill_half: c.prefill_half_tokens,
             prefill_lanes: gpus,
         })

@@ -5,6 +5,7 @@
 //! [`steady()`] what a replica sustains, [`ttft`] how long a call waits, [`week`] what a fleet of replicas pays and
 //! [`WeekShape`] the same for many weeks at once.
 
+mod burst;
 mod calibration;
 mod deployment;
 mod engine;
@@ -12,6 +13,7 @@ mod facts;
 mod fleet;
 mod format;
 mod from_catalog;
+mod kernels;
 mod knee;
 mod latency;
 mod local;
@@ -31,13 +33,14 @@ mod perf_tests;
 mod tests;
 
 pub use calibration::{ByEngine, Calibration, CalibrationError, HeldOut, LocalConstants, ServingConstants};
-pub use deployment::{Deployment, Efficiency, Fleet, Precision, Scaling, Speculative};
+pub use deployment::{Deployment, Efficiency, Fleet, Layout, Precision, Scaling, Speculative};
 pub use engine::{Engine, UnknownEngine};
 pub use facts::{
     ExpertFacts, GpuFacts, LatentFacts, Make, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,
 };
 pub use fleet::{FleetWeek, week};
 pub use format::{GgufMix, UnknownFormat, WeightFormat, Width};
+pub use kernels::{Kernel, KernelConstants};
 pub use knee::KNEE;
 pub use latency::{Load, Ttft, ttft};
 pub use local::{Local, LocalSetup, Spread};

@@ -22,7 +22,7 @@ use super::setup::{Parts, PerfError, PerfMemory, Setup, check, memory};
 use crate::stats::Num;
 
 /// A link above this is NVLink, Infinity Fabric or their like, in bytes per second.
-const FAST_LINK: f64 = 100e9;
+pub(super) const FAST_LINK: f64 = 100e9;
 
 /// Bytes of a 16 bit activation.
 const ACTIVATION_BYTES: f64 = 2.0;
@@ -89,11 +89,13 @@ pub struct Perf<N = f64> {
     collective_fixed: f64,
     collective_per_token: f64,
     layers_fixed: f64,
+    /// More of the same in a step with prompts.
+    pub(super) prompt_fixed: f64,
     step_fixed: f64,
     per_sequence: f64,
     knee: f64,
     table: Option<&'static Knee>,
-    data_parallel: f64,
+    pub(super) data_parallel: f64,
     pipeline: f64,
     drafted: N,
     /// Tokens that a step yields per sequence.
@@ -209,11 +211,9 @@ impl<N: Num> Perf<N> {
         let pace = if setup.engine == Engine::TrtLlm { c.maturing_trtllm } else { c.maturing };
         let age = (setup.year - 2026.0).clamp(-2.5, 0.5);
         let maturity = (-pace * age).exp() * if amd { c.amd_overhead } else { 1.0 };
-        let sequence_secs = if setup.engine == Engine::TrtLlm && setup.year <= 2025.5 {
-            c.sequence_secs_compiled
-        } else {
-            of(&c.sequence_secs, setup.engine)
-        };
+        let compiled = setup.engine == Engine::TrtLlm && setup.year <= 2025.5;
+        let sequence_secs =
+            if compiled { c.sequence_secs_compiled } else { of(&c.sequence_secs, setup.engine) };
         let latent = if model.mla.is_some() { c.latent_layer_secs } else { 0.0 };
 
         let fast = gpu.link_bytes_per_s > FAST_LINK;
@@ -276,6 +276,14 @@ impl<N: Num> Perf<N> {
             collective_fixed: split * reduce + exchanges * c.all_to_all_secs,
             collective_per_token: split * ring + exchanges * exchange,
             layers_fixed: layers * (of(&c.layer_secs, setup.engine) + latent) * maturity,
+            // Compiled engines launch prompts as fast as tokens.
+            prompt_fixed: if compiled {
+                0.0
+            } else {
+                layers
+                    * (c.prompt_layer_secs
+                        + if model.mla.is_some() { c.prompt_latent_layer_secs } else { 0.0 })
+            },
             step_fixed: of(&c.step_secs, setup.engine) * maturity,
             per_sequence: sequence_secs * maturity,
             knee: c.knee,
@@ -356,7 +364,9 @@ impl<N: Num> Perf<N> {
             attention_secs,
             activation_secs: tokens * self.activation,
             collective_secs: passes * self.collective_fixed + tokens * self.collective_per_token,
-            overhead_secs: passes * (self.layers_fixed + self.step_fixed) + decoding * self.per_sequence,
+            overhead_secs: passes * (self.layers_fixed + self.step_fixed)
+                + decoding * self.per_sequence
+                + prompt_tokens.pick_above(N::of(0.0), N::of(self.prompt_fixed), N::of(0.0)),
         }
     }
 

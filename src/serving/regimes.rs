@@ -36,7 +36,7 @@ impl<N: Num> Lengths<N> {
     }
 
     #[inline(always)]
-    fn bounded(self) -> Self {
+    pub(super) fn bounded(self) -> Self {
         let prompt = each_within(self.prompt, 0.0);
         let context = self.context.larger(prompt).at_most(1e30);
         Self { prompt, context, output: each_within(self.output, 1.0) }
@@ -44,7 +44,7 @@ impl<N: Num> Lengths<N> {
 
     /// Mean context of a sequence that decodes.
     #[inline(always)]
-    fn decoding(&self) -> N {
+    pub(super) fn decoding(&self) -> N {
         self.context + self.output * 0.5
     }
 
@@ -90,25 +90,27 @@ const TARGET_SHARE: f64 = 0.9;
 
 /// Times of a batch.
 #[derive(Clone, Copy)]
-struct Times<N = f64> {
+pub(super) struct Times<N = f64> {
     /// A decode step, by part.
-    step: PerfStep<N>,
+    pub step: PerfStep<N>,
     /// What one prompt adds to a step.
-    prompt_secs: N,
-    tpot_secs: N,
+    pub prompt_secs: N,
+    pub tpot_secs: N,
 }
 
 impl<N: Num> Perf<N> {
     #[inline(always)]
-    fn times(&self, running: N, lengths: &Lengths<N>) -> Times<N> {
+    pub(super) fn times(&self, running: N, lengths: &Lengths<N>) -> Times<N> {
         let context = lengths.decoding();
         let step = self.step(running, context, N::of(0.0), N::of(0.0));
         let decode = step.total();
         let mixed = self.step(running, context, lengths.prompt.at_least(1.0), lengths.looked_back()).total();
         let prompt_secs = (mixed - decode).at_least(0.0);
         let prompts_per_step = running / lengths.output;
+        // Several prompts share what a step with prompts costs beyond them.
+        let shared = prompt_secs.at_most(self.prompt_fixed) * (prompts_per_step - 1.0).at_least(0.0);
         let tpot_secs = self.with_drafts(decode) / self.yielded
-            + prompts_per_step * prompt_secs * self.constants.interference;
+            + (prompts_per_step * prompt_secs - shared) * self.constants.interference;
         Times { step, prompt_secs, tpot_secs }
     }
 
@@ -165,7 +167,23 @@ impl Perf {
     #[must_use]
     pub fn prefill_secs(&self, lengths: &Lengths) -> f64 {
         let lengths = lengths.bounded();
-        self.step(0.0, 0.0, lengths.prompt.max(1.0), lengths.looked_back()).total()
+        let (prompt, looked) = (lengths.prompt.max(1.0), lengths.looked_back());
+        let together = self.step(0.0, 0.0, prompt, looked);
+        if self.data_parallel <= 1.0 {
+            return together.total();
+        }
+        // One copy of attention has the whole prompt, only the experts of the others help.
+        let alone = self.step(0.0, 0.0, prompt * self.data_parallel, looked);
+        alone.total() - alone.expert_secs + together.expert_secs
+    }
+
+    /// How much longer a prompt takes for itself than it delays the others: 1 without copies of attention.
+    fn lonely(&self, lengths: &Lengths) -> f64 {
+        if self.data_parallel <= 1.0 {
+            return 1.0;
+        }
+        let together = self.step(0.0, 0.0, lengths.prompt.max(1.0), lengths.looked_back()).total();
+        self.prefill_secs(lengths) / together.max(1e-12)
     }
 
     /// A closed loop: so many users, each sends its next call when the last one is answered.
@@ -185,15 +203,16 @@ impl Perf {
         }
         let batch = users.min(running_max);
         let c = &self.constants;
+        let lonely = self.lonely(&lengths);
         let mut running = batch;
         let (mut times, mut ttft);
         let mut round = 0;
         loop {
             times = self.times(running, &lengths);
             ttft = self.ttft_fixed
-                + c.ttft_prefill * times.prompt_secs
+                + c.ttft_prefill * lonely * times.prompt_secs
                 + 0.5 * times.tpot_secs
-                + c.ttft_wave * (batch - 1.0).max(0.0) * times.prompt_secs;
+                + c.ttft_wave * (batch - 1.0).max(0.0) * (times.prompt_secs - self.prompt_fixed).max(0.0);
             let decoding = lengths.output * times.tpot_secs;
             let next = batch * decoding / (ttft + decoding);
             let agreed = (next - running).abs() <= AGREED * next;
@@ -257,7 +276,7 @@ impl Perf {
         let full = self.at_full_load(&lengths);
         let rate = within(calls_per_sec, 0.0);
         if full.running < 1.0 || rate >= full.calls_per_sec {
-            return requests.map_or(full, |requests| self.in_burst(requests, &lengths));
+            return requests.map_or(full, |requests| self.in_burst(requests, true, &lengths));
         }
         let mut running = 1.0_f64.min(full.running);
         let mut times = self.times(running, &lengths);
@@ -283,26 +302,6 @@ impl Perf {
             self.served(running, full.running_max, &lengths, rate * stretch, full.limited_by, &times);
         served.tpot_secs = times.tpot_secs;
         served.ttft_secs = ttft;
-        served
-    }
-
-    /// So many requests at once, until the last is answered.
-    #[must_use]
-    pub fn in_burst(&self, requests: f64, lengths: &Lengths) -> Served {
-        let lengths = lengths.bounded();
-        let requests = within(requests, 1.0);
-        let (running_max, limit) = self.running_max(&lengths);
-        if running_max < 1.0 {
-            return self.nothing(&lengths, running_max);
-        }
-        let batch = running_max.min(requests);
-        let times = self.times(batch, &lengths);
-        let calls = batch / (lengths.output * times.tpot_secs).max(1e-12) * requests
-            / (requests + self.constants.burst_tail * batch);
-        let mut served = self.served(batch, running_max, &lengths, calls, limit, &times);
-        served.tpot_secs = times.tpot_secs;
-        served.ttft_secs =
-            (requests - batch).max(0.0) / 2.0 / calls.max(1e-12) + batch * times.prompt_secs / 2.0;
         served
     }
 
@@ -438,7 +437,7 @@ impl Perf {
         served
     }
 
-    fn served(
+    pub(super) fn served(
         &self,
         running: f64,
         running_max: f64,
@@ -461,7 +460,7 @@ impl Perf {
         }
     }
 
-    fn nothing(&self, lengths: &Lengths, running_max: f64) -> Served {
+    pub(super) fn nothing(&self, lengths: &Lengths, running_max: f64) -> Served {
         Served {
             output_tokens_per_sec: 0.0,
             calls_per_sec: 0.0,

@@ -1,8 +1,8 @@
 //! The speed of a deployment in a scenario: by the calibrated model of its engine, or by stated efficiencies.
 
 use super::{
-    Deployment, Draft, GpuFacts, Memory, ModelFacts, Perf, PerfError, ServingError, Setup, Shape, Steady,
-    memory, steady, steady::calls_per_sec,
+    Calibration, Deployment, Draft, GpuFacts, Memory, ModelFacts, Perf, PerfError, ServingError, Setup,
+    Shape, Steady, memory, steady, steady::calls_per_sec,
 };
 use crate::stats::Num;
 use crate::unit::Bytes;
@@ -17,21 +17,41 @@ pub enum Speed<N = f64> {
 }
 
 impl<N: Num> Speed<N> {
-    /// Prepares a deployment: with [`Deployment::engine`] by the calibrated model, without by its efficiencies.
+    /// Prepares a deployment with the shipped calibration, see [`Speed::with`].
     ///
     /// # Errors
     /// [`ServingError`] where the model does not fit or cannot be split so.
     #[inline(always)]
     pub fn prepare(model: &ModelFacts, gpu: &GpuFacts, d: &Deployment<N>) -> Result<Self, ServingError> {
+        Self::with(model, gpu, d, Calibration::shipped())
+    }
+
+    /// Prepares a deployment: with [`Deployment::engine`] by the calibrated model, without by its efficiencies.
+    ///
+    /// # Errors
+    /// [`ServingError`] where the model does not fit or cannot be split so.
+    #[inline(always)]
+    pub fn with(
+        model: &ModelFacts,
+        gpu: &GpuFacts,
+        d: &Deployment<N>,
+        calibration: &Calibration,
+    ) -> Result<Self, ServingError> {
         let Some(engine) = d.engine else { return Ok(Self::Stated(memory(model, gpu, d)?)) };
         let mut setup =
             Setup::new(d.gpus_per_replica.max(1), model.weight_format(d.weights), d.kv_cache, engine);
+        if let Some(layout) = d.layout {
+            // What does not divide is a problem of the scenario; here it is refused as zero GPUs would be.
+            setup.tensor_parallel = layout.tensor(d.gpus_per_replica).unwrap_or(0);
+            (setup.pipeline_parallel, setup.data_parallel) = (layout.pipeline, layout.data);
+            setup.expert_parallel = layout.expert;
+        }
         setup.memory_share = d.memory_share;
         setup.max_sequences = Some(f64::from(d.max_sequences.max(1)));
         setup.draft = d.speculative.as_ref().map(|s| {
             Draft::accepted(s.draft_tokens.at_least(0.0).at_most(64.0), s.acceptance, s.draft_cost_share)
         });
-        let perf = Perf::prepare(model, gpu, &setup)?;
+        let perf = Perf::with(model, gpu, &setup, &calibration.serving)?;
         let m = perf.memory;
         let memory = Memory {
             weights_bytes: m.weights_bytes,

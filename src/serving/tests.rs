@@ -68,6 +68,7 @@ pub(super) fn deployment(gpus: u32) -> Deployment<f64> {
         model: String::new(),
         gpu: String::new(),
         gpus_per_replica: gpus,
+        layout: None,
         weights: Precision::Bf16,
         kv_cache: Precision::Bf16,
         memory_share: 0.9,

@@ -4,11 +4,14 @@
 //! both side by side and sums up by file, regime, engine, GPU and model, next to a baseline of one efficiency constant.
 //! What cannot be predicted is left out with its reason, and counted.
 
+pub mod fit;
 mod predict;
 mod refit;
 mod summary;
 
-pub use predict::{Predicted, Unpredicted, predict, predict_with};
+use crate::serving::Kernel;
+
+pub use predict::{Predicted, Resolved, Unpredicted, predict, predict_with};
 pub use refit::{Factor, Refit, refit};
 pub use summary::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare};
 
@@ -25,8 +28,8 @@ pub enum Load {
     Prompt(f64),
     /// Calls per second, and how many of them where that is known.
     Rate(f64, Option<f64>),
-    /// So many calls at once.
-    Burst(f64),
+    /// So many calls at once; whether their outputs vary in length.
+    Burst(f64, bool),
     /// The most that keeps a time per output token, in seconds.
     Target(f64),
     /// Prefill and decoding on GPUs of their own: replicas of each, users.
@@ -35,9 +38,17 @@ pub enum Load {
     LocalDecode(f64),
     /// One prompt of so many tokens.
     LocalPrefill(f64),
+    /// A single kernel or collective.
+    Kernel(Kernel),
 }
 
 impl Load {
+    /// Whether it is one stream on one machine.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::LocalDecode(_) | Self::LocalPrefill(_))
+    }
+
     /// Name of the regime.
     #[must_use]
     pub const fn regime(self) -> &'static str {
@@ -47,11 +58,12 @@ impl Load {
             Self::FixedBatch(_) => "fixed batch",
             Self::Prompt(_) => "prompts alone",
             Self::Rate(..) => "request rate",
-            Self::Burst(_) => "burst",
+            Self::Burst(..) => "burst",
             Self::Target(_) => "latency target",
             Self::Disaggregated(..) => "disaggregated",
             Self::LocalDecode(_) => "local decode, one stream",
             Self::LocalPrefill(_) => "local prefill",
+            Self::Kernel(kernel) => kernel.label(),
         }
     }
 }
@@ -110,4 +122,6 @@ pub struct Figures {
     pub tpot_secs: Option<f64>,
     /// Mean time to first token, in seconds.
     pub ttft_secs: Option<f64>,
+    /// Time of a single kernel, in seconds.
+    pub kernel_secs: Option<f64>,
 }

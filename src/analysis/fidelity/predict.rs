@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::{Figures, Load, Measured};
 use crate::catalog::Catalog;
 use crate::serving::{
-    Calibration, Draft, Engine, GpuFacts, Lengths, Local, LocalSetup, Make, ModelFacts, Perf, PerfError,
-    Precision, ServingConstants, Setup, Spread, WeightFormat, YEAR,
+    Calibration, Draft, Engine, GpuFacts, Kernel, KernelConstants, Lengths, Local, LocalSetup, Make,
+    ModelFacts, Perf, PerfError, Precision, ServingConstants, Setup, Spread, WeightFormat, YEAR,
 };
 
 /// What is predicted for a row.
@@ -22,6 +22,8 @@ pub struct Predicted {
     pub figures: Figures,
     /// Tokens per second at the data sheet's rates with nothing lost, for the baseline.
     pub ideal_tokens_per_sec: Option<f64>,
+    /// Time of the kernel at the data sheet's rates, for the baseline.
+    pub ideal_kernel_secs: Option<f64>,
 }
 
 /// Why a row is not predicted.
@@ -101,72 +103,172 @@ pub fn predict_with(
     catalog: &Catalog,
     calibration: &Calibration,
 ) -> Result<Predicted, Unpredicted> {
-    let gpu_spec = catalog.gpu_named(&row.gpu).ok_or_else(|| unknown("GPU", &row.gpu))?;
-    let model_spec = catalog.model_named(&row.model).ok_or_else(|| unknown("model", &row.model))?;
-    let engine = Engine::parse(&row.engine).map_err(|_| unknown("engine", &row.engine))?;
-    let weights = match row.weights.trim() {
-        "" => crate::analysis::perf::native(model_spec),
-        text => WeightFormat::parse(text).map_err(|_| unknown("weight format", text))?,
-    };
-    let model = ModelFacts::from_spec(model_spec);
-    let gpu = GpuFacts::from_spec(gpu_spec);
-    let local = matches!(row.load, Load::LocalDecode(_) | Load::LocalPrefill(_));
-    let (figures, ideal_tokens_per_sec) = if local && engine == Engine::LlamaCpp {
-        one_stream(row, &model, &gpu, weights, calibration)?
-    } else {
-        serving(row, &model, &gpu, engine, weights, untold_year(&model_spec.family), calibration)?
-    };
-    let finite = [figures.tokens_per_sec, figures.tpot_secs, figures.ttft_secs];
-    if finite.iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
-        return Err(Unpredicted::NoRoom);
-    }
-    Ok(Predicted {
-        model: model_spec.id.clone(),
-        gpu: gpu_spec.id.clone(),
-        engine,
-        figures,
-        ideal_tokens_per_sec,
-    })
+    Resolved::of(row, catalog)?.predict(calibration)
 }
 
-fn one_stream(
-    row: &Measured,
-    model: &ModelFacts,
-    gpu: &GpuFacts,
-    weights: WeightFormat,
-    calibration: &Calibration,
-) -> Result<(Figures, Option<f64>), Unpredicted> {
+/// A row with its names looked up: what a fit predicts again and again.
+#[derive(Debug, Clone)]
+pub struct Resolved<'a> {
+    /// The row.
+    pub row: &'a Measured,
+    /// Catalogue id of the model.
+    pub model_id: &'a str,
+    /// Catalogue id of the GPU.
+    pub gpu_id: &'a str,
+    /// Family of the model, as the catalogue has it.
+    pub family: &'a str,
+    /// Engine.
+    pub engine: Engine,
+    model: ModelFacts,
+    gpu: GpuFacts,
+    run: Run,
+}
+
+/// How a resolved row runs.
+#[derive(Debug, Clone)]
+enum Run {
+    /// One stream on one machine.
+    Stream(LocalSetup),
+    /// In batches, on so many replicas.
+    Batches(Setup, f64),
+    /// A single kernel.
+    Kernel(Kernel),
+}
+
+impl<'a> Resolved<'a> {
+    /// Looks the names of a row up.
+    ///
+    /// # Errors
+    /// A name or format that is not known, or a way of running that is not modelled.
+    pub fn of(row: &'a Measured, catalog: &'a Catalog) -> Result<Self, Unpredicted> {
+        let gpu_spec = catalog.gpu_named(&row.gpu).ok_or_else(|| unknown("GPU", &row.gpu))?;
+        if let Load::Kernel(kernel) = row.load {
+            return Ok(Self {
+                row,
+                model_id: "",
+                gpu_id: &gpu_spec.id,
+                family: "",
+                engine: Engine::parse(&row.engine).unwrap_or(Engine::Vllm),
+                model: ModelFacts::default(),
+                gpu: GpuFacts::from_spec(gpu_spec),
+                run: Run::Kernel(kernel),
+            });
+        }
+        let model_spec = catalog.model_named(&row.model).ok_or_else(|| unknown("model", &row.model))?;
+        let engine = Engine::parse(&row.engine).map_err(|_| unknown("engine", &row.engine))?;
+        let weights = match row.weights.trim() {
+            "" => crate::analysis::perf::native(model_spec),
+            text => WeightFormat::parse(text).map_err(|_| unknown("weight format", text))?,
+        };
+        let model = ModelFacts::from_spec(model_spec);
+        let gpu = GpuFacts::from_spec(gpu_spec);
+        let run = if row.load.is_local() && engine == Engine::LlamaCpp {
+            stream_setup(row, weights)?
+        } else {
+            batch_setup(row, &model, &gpu, engine, weights, untold_year(&model_spec.family))?
+        };
+        let (model_id, gpu_id, family) = (&model_spec.id, &gpu_spec.id, &model_spec.family);
+        Ok(Self { row, model_id, gpu_id, family, engine, model, gpu, run })
+    }
+
+    /// Whether the constants of one stream predict it, not those of batches.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        matches!(self.run, Run::Stream(_))
+    }
+
+    /// Whether it is a single kernel.
+    #[must_use]
+    pub const fn is_kernel(&self) -> bool {
+        matches!(self.run, Run::Kernel(_))
+    }
+
+    /// The figures under given constants.
+    ///
+    /// # Errors
+    /// Parallelism, data sheet or memory do not allow it.
+    pub fn figures(&self, calibration: &Calibration) -> Result<Figures, Unpredicted> {
+        let figures = match &self.run {
+            Run::Stream(setup) => {
+                let local = Local::with(&self.model, &self.gpu, setup, &calibration.local)?;
+                let rate = match self.row.load {
+                    Load::LocalPrefill(tokens) => local.prefill_tokens_per_sec(tokens),
+                    Load::LocalDecode(context) => local.decode_tokens_per_sec(context),
+                    _ => return Err(Unpredicted::NotModelled { what: STREAMS }),
+                };
+                Figures { tokens_per_sec: Some(rate), ..Figures::default() }
+            }
+            Run::Batches(setup, replicas) => {
+                served(self.row, &self.model, &self.gpu, setup, &calibration.serving, *replicas)?
+            }
+            Run::Kernel(kernel) => Figures {
+                kernel_secs: Some(kernel.secs(&self.gpu, &calibration.kernels)),
+                ..Figures::default()
+            },
+        };
+        let finite = [figures.tokens_per_sec, figures.tpot_secs, figures.ttft_secs, figures.kernel_secs];
+        if finite.iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
+            return Err(Unpredicted::NoRoom);
+        }
+        Ok(figures)
+    }
+
+    /// The prediction with its names, and the data sheet's rate.
+    ///
+    /// # Errors
+    /// As [`Resolved::figures`].
+    pub fn predict(&self, calibration: &Calibration) -> Result<Predicted, Unpredicted> {
+        let figures = self.figures(calibration)?;
+        Ok(Predicted {
+            model: self.model_id.to_owned(),
+            gpu: self.gpu_id.to_owned(),
+            engine: self.engine,
+            figures,
+            ideal_tokens_per_sec: self.ideal(),
+            ideal_kernel_secs: match &self.run {
+                Run::Kernel(kernel) => Some(kernel.secs(&self.gpu, &KernelConstants::IDEAL)),
+                _ => None,
+            },
+        })
+    }
+
+    /// Tokens per second at the data sheet's rates with nothing lost.
+    fn ideal(&self) -> Option<f64> {
+        let (model, gpu) = (&self.model, &self.gpu);
+        match (&self.run, self.row.load) {
+            (Run::Stream(_), Load::LocalPrefill(_)) => Some(gpu.bf16_flops / (2.0 * model.active_params)),
+            (Run::Stream(setup), _) => {
+                let met = if model.experts.is_some() { model.active_params } else { model.total_params };
+                Some(gpu.bandwidth_bytes_per_s / (met * setup.weights.bytes_per_weight()))
+            }
+            (Run::Kernel(_), _) => None,
+            (Run::Batches(setup, replicas), _) => {
+                served(self.row, model, gpu, setup, &ServingConstants::IDEAL, *replicas).ok()?.tokens_per_sec
+            }
+        }
+    }
+}
+
+const STREAMS: &str = "several streams under llama.cpp are";
+
+fn stream_setup(row: &Measured, weights: WeightFormat) -> Result<Run, Unpredicted> {
     if matches!(row.load, Load::LocalPrefill(_)) && row.rows_split && row.gpus > 1.0 {
         return Err(Unpredicted::NotModelled { what: "prompts under a split by rows are" });
     }
     let spread = if row.rows_split { Spread::Rows } else { Spread::Layers };
-    let setup = LocalSetup { gpus: row.gpus, spread, weights, weights_bytes: None };
-    let local = Local::with(model, gpu, &setup, &calibration.local)?;
-    let met = if model.experts.is_some() { model.active_params } else { model.total_params };
-    let (rate, ideal) = match row.load {
-        Load::LocalPrefill(tokens) => {
-            (local.prefill_tokens_per_sec(tokens), gpu.bf16_flops / (2.0 * model.active_params))
-        }
-        Load::LocalDecode(context) => (
-            local.decode_tokens_per_sec(context),
-            gpu.bandwidth_bytes_per_s / (met * weights.bytes_per_weight()),
-        ),
-        _ => return Err(Unpredicted::NotModelled { what: "several streams under llama.cpp are" }),
-    };
-    Ok((Figures { tokens_per_sec: Some(rate), ..Figures::default() }, Some(ideal)))
+    Ok(Run::Stream(LocalSetup { gpus: row.gpus, spread, weights, weights_bytes: None }))
 }
 
-fn serving(
+fn batch_setup(
     row: &Measured,
     model: &ModelFacts,
     gpu: &GpuFacts,
     engine: Engine,
     weights: WeightFormat,
     untold: f64,
-    calibration: &Calibration,
-) -> Result<(Figures, Option<f64>), Unpredicted> {
+) -> Result<Run, Unpredicted> {
     if engine == Engine::LlamaCpp {
-        return Err(Unpredicted::NotModelled { what: "several streams under llama.cpp are" });
+        return Err(Unpredicted::NotModelled { what: STREAMS });
     }
     let kv = match &row.kv {
         Some(text) => Precision::parse(text).map_err(|_| unknown("KV format", text))?,
@@ -182,15 +284,8 @@ fn serving(
     setup.expert_parallel = row.expert_parallel || (chosen && dp > 1);
     let told = if row.version.trim().is_empty() { None } else { engine.year(&row.version) };
     setup.year = row.year.or(told).unwrap_or(if row.version.trim().is_empty() { untold } else { YEAR });
-    let c = &calibration.serving;
-    setup.draft =
-        row.drafts.then_some(Draft { tokens: c.mtp_drafted, yielded: c.mtp_yield, cost_share: 0.0 });
     let replicas = if chosen { row.gpus / setup.gpus() } else { 1.0 };
-    let figures = served(row, model, gpu, &setup, c, replicas)?;
-    let ideal = served(row, model, gpu, &setup, &ServingConstants::IDEAL, replicas)
-        .ok()
-        .and_then(|figures| figures.tokens_per_sec);
-    Ok((figures, ideal))
+    Ok(Run::Batches(setup, replicas))
 }
 
 fn served(
@@ -201,7 +296,8 @@ fn served(
     c: &ServingConstants,
     replicas: f64,
 ) -> Result<Figures, PerfError> {
-    let perf = Perf::with(model, gpu, setup, c)?;
+    let draft = row.drafts.then_some(Draft { tokens: c.mtp_drafted, yielded: c.mtp_yield, cost_share: 0.0 });
+    let perf = Perf::with(model, gpu, &Setup { draft, ..setup.clone() }, c)?;
     let lengths = Lengths::new(row.input, row.output);
     // Beam search decodes several sequences for one answer.
     let per_replica = |x: f64| x / replicas;
@@ -212,7 +308,7 @@ fn served(
         Load::Full => perf.at_full_load(&lengths),
         Load::FixedBatch(batch) | Load::Prompt(batch) => perf.in_fixed_batch(per_replica(batch), &lengths),
         Load::Rate(rate, requests) => perf.at_rate(per_replica(rate), requests.map(per_replica), &lengths),
-        Load::Burst(requests) => perf.in_burst(per_replica(requests), &lengths),
+        Load::Burst(requests, vary) => perf.in_burst(per_replica(requests), vary, &lengths),
         Load::Target(secs) if secs.is_finite() => perf.within_tpot(secs, &lengths),
         Load::Target(_) if row.beams > 1.0 => perf.at_full_load(&wide),
         Load::Target(_) => perf.at_full_load(&lengths),
@@ -220,6 +316,7 @@ fn served(
             perf.disaggregated(prefill, &perf, decode, users, gpu.link_bytes_per_s, &lengths)
         }
         Load::LocalDecode(context) => perf.at_concurrency(1.0, &Lengths::new((context - 1.0).max(1.0), 64.0)),
+        Load::Kernel(_) => return Ok(Figures::default()),
         Load::LocalPrefill(tokens) => {
             let secs = perf.prefill_secs(&Lengths::new(tokens, 1.0));
             return Ok(Figures { tokens_per_sec: Some(tokens / secs), ..Figures::default() });
@@ -241,6 +338,7 @@ fn served(
         tokens_per_sec,
         tpot_secs: tpot.then_some(served.tpot_secs),
         ttft_secs: ttft.then_some(served.ttft_secs),
+        kernel_secs: None,
     })
 }
 

@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use super::{Compared, Measured, predict_with};
-use crate::catalog::Catalog;
+use super::Resolved;
+use super::fit::{least_squares, push, soft};
 use crate::serving::{ByEngine, Calibration};
 
 /// A group of constants that moves as one.
@@ -59,12 +59,6 @@ pub struct Refit {
     pub calibration: Calibration,
     /// Factor on each group, in the order of [`Factor::ALL`].
     pub factors: [f64; COUNT],
-    /// Rows with the constants before.
-    pub before: Vec<Compared>,
-    /// Rows with the constants after.
-    pub after: Vec<Compared>,
-    /// File and reason of rows that were not used.
-    pub left_out: Vec<(String, String)>,
 }
 
 const COUNT: usize = 6;
@@ -72,17 +66,11 @@ const COUNT: usize = 6;
 /// Weight of the pull to 1, in rows: a factor of 1.28 costs as much as a row that is 28 % off.
 const PULL: f64 = 1.0;
 
-/// Rounds of Gauss-Newton; the problem is nearly linear in logarithms.
-const ROUNDS: usize = 12;
-
-/// Step of the numeric derivative, in logarithms.
-const STEP: f64 = 1e-3;
-
 /// Bounds of each factor, in logarithms: 1/4 to 4.
 const BOUND: f64 = 1.386;
 
-fn scaled(base: &Calibration, x: &[f64; COUNT]) -> Calibration {
-    let f: Vec<f64> = x.iter().map(|x| x.exp()).collect();
+fn scaled(base: &Calibration, x: &[f64]) -> Calibration {
+    let f: Vec<f64> = x.iter().map(|x| x.clamp(-BOUND, BOUND).exp()).collect();
     let mut c = base.clone();
     let s = &mut c.serving;
     for share in [&mut s.stream_16, &mut s.stream_8, &mut s.stream_4, &mut s.stream_kv, &mut s.stream_experts]
@@ -128,135 +116,37 @@ fn scaled(base: &Calibration, x: &[f64; COUNT]) -> Calibration {
     c
 }
 
-/// ln(predicted / measured) of every figure of a row; TTFT counts less: it is mostly the client's doing.
-fn residuals(row: &Measured, calibration: &Calibration) -> Vec<f64> {
-    const TTFT_WEIGHT: f64 = 0.4;
-    let Ok(predicted) = predict_with(row, Catalog::shipped(), calibration) else { return Vec::new() };
-    let (p, m) = (&predicted.figures, &row.published);
-    let ln = |p: Option<f64>, m: Option<f64>, weight: f64| {
-        let ratio = p? / m?;
-        (ratio.is_finite() && ratio > 0.0).then(|| weight * ratio.ln())
-    };
-    [
-        ln(p.tokens_per_sec, m.tokens_per_sec, 1.0),
-        ln(p.tpot_secs, m.tpot_secs, 1.0),
-        ln(p.ttft_secs, m.ttft_secs, TTFT_WEIGHT),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 /// Fits the factors to rows.
 ///
 /// - Returns `None` if not one row can be predicted.
 #[must_use]
-pub fn refit(rows: &[Measured], base: &Calibration, fitted: &str) -> Option<Refit> {
-    let usable: Vec<&Measured> = rows.iter().filter(|row| !residuals(row, base).is_empty()).collect();
+pub fn refit(rows: &[&Resolved<'_>], base: &Calibration) -> Option<Refit> {
+    let usable: Vec<&Resolved<'_>> = rows.iter().copied().filter(|row| row.figures(base).is_ok()).collect();
     if usable.is_empty() {
         return None;
     }
-    let at = |x: &[f64; COUNT]| -> Vec<f64> {
-        let c = scaled(base, x);
-        let mut r: Vec<f64> = usable.iter().flat_map(|row| residuals(row, &c)).collect();
-        r.extend(x.iter().map(|x| PULL.sqrt() * x));
-        r
+    let residuals = |x: &[f64]| -> Vec<f64> {
+        let calibration = scaled(base, x);
+        let mut residuals = Vec::with_capacity(3 * usable.len() + COUNT);
+        for row in &usable {
+            push(&mut residuals, row, &row.figures(&calibration).unwrap_or_default(), 1.0);
+        }
+        residuals.extend(x.iter().map(|x| PULL.sqrt() * soft(*x)));
+        residuals
     };
-    // Soft-L1 on 12 %: a wild row pulls as hard as one that is somewhat off.
-    let cost = |r: &[f64]| r.iter().map(|r| (1.0 + (r / 0.12).powi(2)).sqrt() - 1.0).sum::<f64>();
-    let mut x = [0.0; COUNT];
-    let mut here = at(&x);
-    for _ in 0..ROUNDS {
-        let weights: Vec<f64> = here.iter().map(|r| 1.0 / (1.0 + (r / 0.12).powi(2)).sqrt()).collect();
-        let columns: Vec<Vec<f64>> = (0..COUNT)
-            .map(|i| {
-                let mut y = x;
-                y[i] += STEP;
-                at(&y).iter().zip(&here).map(|(a, b)| (a - b) / STEP).collect()
-            })
-            .collect();
-        let dot = |a: &[f64], b: &[f64]| -> f64 {
-            a.iter().zip(b).zip(&weights).map(|((a, b), w)| a * b * w).sum()
-        };
-        let mut matrix = [[0.0; COUNT + 1]; COUNT];
-        for (i, row) in matrix.iter_mut().enumerate() {
-            for (j, column) in columns.iter().enumerate() {
-                row[j] = dot(&columns[i], column);
-            }
-            row[i] += 1e-9;
-            row[COUNT] = -dot(&columns[i], &here);
-        }
-        let step = solve(matrix);
-        let mut length = 1.0;
-        let better = loop {
-            let mut y = x;
-            for (y, step) in y.iter_mut().zip(&step) {
-                *y = (*y + length * step).clamp(-BOUND, BOUND);
-            }
-            let there = at(&y);
-            if there.len() == here.len() && cost(&there) < cost(&here) {
-                break Some((y, there));
-            }
-            length *= 0.5;
-            if length < 1e-3 {
-                break None;
-            }
-        };
-        let Some((y, there)) = better else { break };
-        let moved = y.iter().zip(&x).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        (x, here) = (y, there);
-        if moved < 1e-5 {
-            break;
-        }
-    }
+    let x = least_squares(&[0.0; COUNT], &residuals);
     let mut calibration = scaled(base, &x);
-    calibration.fitted = fitted.to_owned();
+    calibration.rows = u32::try_from(usable.len()).unwrap_or(u32::MAX);
     calibration.source = format!("{} rows of your own, on top of: {}", usable.len(), base.source);
-    let compared = |c: &Calibration| -> Vec<Compared> {
-        usable
-            .iter()
-            .filter_map(|row| {
-                let predicted = predict_with(row, Catalog::shipped(), c).ok()?;
-                Some(Compared { row: (*row).clone(), predicted })
-            })
-            .collect()
-    };
-    let left_out = rows
-        .iter()
-        .filter_map(|row| {
-            let reason = predict_with(row, Catalog::shipped(), base).err()?;
-            Some((row.file.clone(), format!("line {}: {reason}", row.line)))
-        })
-        .collect();
-    let (before, after) = (compared(base), compared(&calibration));
-    Some(Refit { factors: x.map(f64::exp), before, after, left_out, calibration })
-}
-
-/// Gaussian elimination with pivots; a column without one is left at zero.
-fn solve(mut m: [[f64; COUNT + 1]; COUNT]) -> [f64; COUNT] {
-    for i in 0..COUNT {
-        let pivot = (i..COUNT).max_by(|a, b| m[*a][i].abs().total_cmp(&m[*b][i].abs())).unwrap_or(i);
-        m.swap(i, pivot);
-        if m[i][i].abs() < 1e-30 {
-            continue;
-        }
-        for j in 0..COUNT {
-            if j != i {
-                let share = m[j][i] / m[i][i];
-                let row = m[i];
-                for (to, from) in m[j].iter_mut().zip(row) {
-                    *to -= share * from;
-                }
-            }
-        }
-    }
-    std::array::from_fn(|i| if m[i][i].abs() < 1e-30 { 0.0 } else { m[i][COUNT] / m[i][i] })
+    let factor = |i: usize| x.get(i).map_or(1.0, |x| x.clamp(-BOUND, BOUND).exp());
+    Some(Refit { factors: std::array::from_fn(factor), calibration })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Figures, Load};
+    use super::super::{Figures, Load, Measured, predict_with};
     use super::*;
+    use crate::catalog::Catalog;
 
     fn row(users: f64) -> Measured {
         Measured {
@@ -298,21 +188,24 @@ mod tests {
                 row
             })
             .collect();
-        let fit = refit(&rows, base, "2026-11-24").unwrap();
-        let worst = |rows: &[Compared]| {
+        let fit = refitted(&rows, base).unwrap();
+        let worst = |c: &Calibration| {
             rows.iter()
-                .map(|c| {
-                    (c.predicted.figures.tpot_secs.unwrap() / c.row.published.tpot_secs.unwrap()).ln().abs()
+                .map(|row| {
+                    let predicted = predict_with(row, Catalog::shipped(), c).unwrap().figures;
+                    (predicted.tpot_secs.unwrap() / row.published.tpot_secs.unwrap()).ln().abs()
                 })
                 .fold(0.0, f64::max)
         };
-        assert!(
-            worst(&fit.before) > 0.1 && worst(&fit.after) < 0.05,
-            "{} {}",
-            worst(&fit.before),
-            worst(&fit.after)
-        );
+        let (before, after) = (worst(base), worst(&fit.calibration));
+        assert!(before > 0.1 && after < 0.05, "{before} {after}");
         assert!((1.3..2.6).contains(&fit.factors[2]), "{:?}", fit.factors);
+    }
+
+    fn refitted(rows: &[Measured], base: &Calibration) -> Option<Refit> {
+        let known: Vec<Resolved<'_>> =
+            rows.iter().map(|row| Resolved::of(row, Catalog::shipped()).unwrap()).collect();
+        refit(&known.iter().collect::<Vec<_>>(), base)
     }
 
     #[test]
@@ -320,8 +213,8 @@ mod tests {
         let base = Calibration::shipped();
         let mut exact = row(8.0);
         exact.published = predict_with(&exact, Catalog::shipped(), base).unwrap().figures;
-        let fit = refit(&[exact], base, "2026-11-24").unwrap();
+        let fit = refitted(&[exact], base).unwrap();
         assert!(fit.factors.iter().all(|f| (f - 1.0).abs() < 1e-6), "{:?}", fit.factors);
-        assert!(refit(&[], base, "2026-11-24").is_none());
+        assert!(refit(&[], base).is_none());
     }
 }

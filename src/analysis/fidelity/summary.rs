@@ -17,11 +17,13 @@ pub enum Metric {
     Tpot,
     /// Time to first token.
     Ttft,
+    /// Time of a single kernel.
+    Kernel,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::TokensPerSec, Self::Tpot, Self::Ttft];
+    pub const ALL: &[Self] = &[Self::TokensPerSec, Self::Tpot, Self::Ttft, Self::Kernel];
 
     /// Name for people.
     #[must_use]
@@ -30,14 +32,18 @@ impl Metric {
             Self::TokensPerSec => "tokens/s",
             Self::Tpot => "TPOT",
             Self::Ttft => "TTFT",
+            Self::Kernel => "kernel",
         }
     }
 
-    fn of(self, figures: &super::Figures) -> Option<f64> {
+    /// The figure, if it is there and above zero.
+    #[must_use]
+    pub fn of(self, figures: &super::Figures) -> Option<f64> {
         let value = match self {
             Self::TokensPerSec => figures.tokens_per_sec,
             Self::Tpot => figures.tpot_secs,
             Self::Ttft => figures.ttft_secs,
+            Self::Kernel => figures.kernel_secs,
         };
         value.filter(|x| x.is_finite() && *x > 0.0)
     }
@@ -213,17 +219,7 @@ fn scores(rows: &[&Compared], metric: Metric, baseline: Option<f64>) -> Option<S
     errors.sort_by(f64::total_cmp);
     let within = |bound: f64| errors.iter().filter(|e| **e <= bound).count() as f64 / errors.len() as f64;
     let (predicted, published): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let baseline_median_error = baseline.filter(|_| metric == Metric::TokensPerSec).and_then(|share| {
-        let mut errors: Vec<f64> = rows
-            .iter()
-            .filter_map(|c| {
-                let published = metric.of(&c.row.published)?;
-                Some((c.predicted.ideal_tokens_per_sec? * share / published - 1.0).abs())
-            })
-            .collect();
-        errors.sort_by(f64::total_cmp);
-        (!errors.is_empty()).then(|| quantile(&errors, 0.5))
-    });
+    let baseline_median_error = naive(rows, metric, baseline);
     Some(Scores {
         rows: pairs.len(),
         median_error: quantile(&errors, 0.5),
@@ -236,4 +232,26 @@ fn scores(rows: &[&Compared], metric: Metric, baseline: Option<f64>) -> Option<S
         rank_correlation: spearman(&predicted, &published).filter(|_| pairs.len() > 2),
         baseline_median_error,
     })
+}
+
+/// Median error of one constant on the data sheet: of all rows for tokens per second, of these for kernels.
+fn naive(rows: &[&Compared], metric: Metric, efficiency: Option<f64>) -> Option<f64> {
+    let ratios: Vec<f64> = rows
+        .iter()
+        .filter_map(|c| match metric {
+            Metric::TokensPerSec => Some(c.predicted.ideal_tokens_per_sec? / metric.of(&c.row.published)?),
+            Metric::Kernel => Some(c.predicted.ideal_kernel_secs? / metric.of(&c.row.published)?),
+            Metric::Tpot | Metric::Ttft => None,
+        })
+        .collect();
+    let sorted = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        (!values.is_empty()).then_some(values)
+    };
+    let factor = match metric {
+        Metric::Kernel => 1.0 / quantile(&sorted(ratios.clone())?, 0.5),
+        _ => efficiency?,
+    };
+    let errors = ratios.into_iter().map(|ratio| (ratio * factor - 1.0).abs()).collect();
+    Some(quantile(&sorted(errors)?, 0.5))
 }

@@ -7,7 +7,8 @@ use crate::pricing::{Api, CapacityTerms};
 use crate::routing::{Endpoint, Router, SelfHosted, Serves};
 use crate::scenario::{EndpointFacts, OwnFacts, Scenario, ScenarioOf};
 use crate::serving::{
-    Deployment, Engine, Perf, Scaling, ServingError, Speed, Steady, decode_step_secs, prefill_secs,
+    Calibration, Deployment, Engine, Perf, Scaling, ServingError, Speed, Steady, decode_step_secs,
+    prefill_secs,
 };
 use crate::sim::{
     AnswerCacheSpec, AnswerHits, ApiSpec, AutoScaling, BLOCK_TOKENS, Balance, Crowd, EndpointKind,
@@ -254,7 +255,8 @@ pub(super) fn system(scenario: &Scenario, ask: &TrafficAsk, seed: u64) -> Result
                 }
                 (Serves::SelfHosted(own), EndpointFacts::Own(facts)) => {
                     let steady = mean_steady(&expected, at, plan.endpoints.len());
-                    let pool = pool_spec(own, facts, endpoint, ask, expected.replicas[at], steady);
+                    let closed = (expected.replicas[at], steady);
+                    let pool = pool_spec(own, facts, endpoint, ask, closed, scenario.calibration());
                     EndpointKind::Own(Box::new(pool.map_err(|error| TrafficError::Deployment {
                         endpoint: endpoint.name.clone(),
                         error,
@@ -356,11 +358,11 @@ fn pool_spec(
     facts: &OwnFacts,
     endpoint: &Endpoint<f64>,
     ask: &TrafficAsk,
-    replicas: f64,
-    steady: Option<Steady>,
+    (replicas, steady): (f64, Option<Steady>),
+    calibration: &Calibration,
 ) -> Result<PoolSpec, ServingError> {
     let d = &own.deployment;
-    let speed = Speed::prepare(&facts.model, &facts.gpu, d)?;
+    let speed = Speed::with(&facts.model, &facts.gpu, d, calibration)?;
     let sequences_max = d.max_sequences.clamp(1, 8_192);
     let (pace, front_secs) = match &speed {
         Speed::Calibrated(prepared) => (Pace::of(&prepared.0, sequences_max), prepared.0.front_secs()),

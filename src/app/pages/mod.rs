@@ -14,6 +14,7 @@ pub mod router;
 pub mod sensitivity;
 pub mod serving;
 pub mod settings;
+pub mod size;
 pub mod this_machine;
 mod trace;
 pub mod traffic;
@@ -46,6 +47,8 @@ pub enum Page {
     Plans,
     /// What a model on GPUs serves.
     Serving,
+    /// The best deployment for the workload.
+    Size,
     /// How far predictions are from measurements.
     Trust,
     /// What averages hide.
@@ -61,20 +64,21 @@ pub enum Page {
 /// What one wants, and the pages for it.
 pub const NAVIGATION: [(&str, &[Page]); 4] = [
     ("Decide", &[Page::Overview, Page::BreakEven, Page::Sensitivity]),
-    ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Trust, Page::Catalogue]),
+    ("Model", &[Page::Workload, Page::Plans, Page::Serving, Page::Size, Page::Trust, Page::Catalogue]),
     ("Run", &[Page::Traffic, Page::ThisMachine]),
     ("Exchange", &[Page::Examples]),
 ];
 
 impl Page {
     /// Every page, in the order of the navigation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Overview,
         Self::BreakEven,
         Self::Sensitivity,
         Self::Workload,
         Self::Plans,
         Self::Serving,
+        Self::Size,
         Self::Trust,
         Self::Catalogue,
         Self::Traffic,
@@ -92,6 +96,7 @@ impl Page {
             Self::Workload => "Workload",
             Self::Plans => "Plans",
             Self::Serving => "Serving",
+            Self::Size => "Size",
             Self::Trust => "How far to trust this",
             Self::Traffic => "Traffic",
             Self::Catalogue => "Catalogue",
@@ -110,6 +115,7 @@ impl Page {
             Self::Workload => "What is asked of the models, and how much of it",
             Self::Plans => "The alternatives: buy, build, or mix",
             Self::Serving => "What a model on GPUs serves: memory, throughput, latency and price",
+            Self::Size => "The best GPUs, count, parallelism, formats and replicas for the workload",
             Self::Trust => "Predicted against published: the errors of the serving model, worst first",
             Self::Traffic => "What averages hide: queues, bursts and tails, request by request",
             Self::Catalogue => "Models, GPUs, prices and cloud rates, with their sources",
@@ -148,6 +154,7 @@ pub fn ui(
         Page::Workload => workload::ui(ui, draft, session, view, out),
         Page::Plans => plans::ui(ui, draft, session, view, out),
         Page::Serving => serving::ui(ui, draft, session, view, out),
+        Page::Size => size::ui(ui, draft, session, view, out),
         Page::Trust => trust::ui(ui, session, view, out),
         Page::Traffic => traffic::ui(ui, draft, session, view, out),
         Page::Catalogue => catalogue::ui(ui, session, view),

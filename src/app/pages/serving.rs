@@ -4,7 +4,7 @@
 //! deployment. Begin with [`state::Inputs`]; [`words`] has the sentence and the formulas.
 
 mod inputs;
-mod plan;
+pub mod plan;
 pub mod state;
 pub mod words;
 
@@ -43,7 +43,7 @@ const WHY: &str = "serving.";
 pub fn ui(ui: &mut Ui, draft: &mut ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let mut state = std::mem::take(&mut session.serving);
     take_config(&mut state, view);
-    let computed = state.computed(view.catalog);
+    let computed = state.computed(view.catalog, view.calibration);
     sentence(ui, &words::answer(&computed));
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -72,7 +72,7 @@ pub fn inspector_ui(
 ) {
     let mut state = std::mem::take(&mut session.serving);
     take_config(&mut state, view);
-    let computed = state.computed(view.catalog);
+    let computed = state.computed(view.catalog, view.calibration);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         why_section_ui(ui, session, &computed);
         inputs::ui(ui, draft, session, &mut state, &computed, view, out);

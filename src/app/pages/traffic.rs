@@ -19,7 +19,7 @@ use crate::app::widgets::{columns, empty_state, heading, section, sentence, stal
 use crate::report::{self, TrafficAnswer};
 use crate::scenario::ScenarioDraft;
 use crate::sim::Crowd;
-use crate::unit::format;
+use crate::unit::format::{self, Money};
 
 /// What the page looks at.
 #[derive(Debug, Clone)]
@@ -81,7 +81,8 @@ const STRIP: f32 = 104.0;
 pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
     let mut state = std::mem::take(&mut session.traffic);
     let shown = view.traffic;
-    sentence(ui, &answer(shown));
+    let money = draft.settings.money();
+    sentence(ui, &answer(shown, &money));
     ui.add_space(space::S);
     controls_ui(ui, draft, &mut state, view, out);
     ui.add_space(space::S);
@@ -105,7 +106,7 @@ pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View
 }
 
 /// What the simulation says, in a sentence.
-fn answer(shown: &Simulated) -> String {
+fn answer(shown: &Simulated, money: &Money) -> String {
     let Some(first) = shown.played.first() else {
         return "How a plan holds under real traffic, request by request.".to_owned();
     };
@@ -120,7 +121,7 @@ fn answer(shown: &Simulated) -> String {
         return format!("{}: {} cannot keep up, its queue grows without end.", traffic.name, endpoint.name);
     }
     let cost = first.effects.iter().find(|effect| effect.path == "cost").map_or_else(String::new, |cost| {
-        format!("; with what was found it costs {} a month at this volume", format::usd(cost.simulated))
+        format!("; with what was found it costs {} a month at this volume", money.show(cost.simulated))
     });
     format!(
         "{}: {} of the calls are answered within the targets{ttft}{cost}.",
@@ -311,7 +312,8 @@ fn results_ui(
         }
         ui.add_space(space::S);
         let title = format!("{}: simulated against the closed form", played.traffic.name);
-        section(ui, &title, true, |ui| effects_ui(ui, played, view, stale, out));
+        let money = draft.settings.money();
+        section(ui, &title, true, |ui| effects_ui(ui, played, &money, view, stale, out));
     }
 }
 
@@ -472,9 +474,8 @@ fn curves_ui(ui: &mut Ui, draft: &ScenarioDraft, state: &mut TrafficState, names
     state.seconds = pointed.get();
 }
 
-fn effects_ui(ui: &mut Ui, played: &Played, view: &View<'_>, stale: bool, out: &mut Outbox) {
+fn effects_ui(ui: &mut Ui, played: &Played, money: &Money, view: &View<'_>, stale: bool, out: &mut Outbox) {
     let theme = Theme::of(ui.ctx());
-    let money = format::Money::default();
     eframe::egui::Grid::new(("effects", played.plan)).num_columns(3).spacing([24.0, 4.0]).show(ui, |ui| {
         for head in ["", "Closed form", "Simulated"] {
             ui.label(RichText::new(head).small().color(theme.text_weak));
@@ -483,7 +484,7 @@ fn effects_ui(ui: &mut Ui, played: &Played, view: &View<'_>, stale: bool, out: &
         for row in &played.effects {
             ui.label(&row.what);
             for v in [row.closed_form, row.simulated] {
-                ui.label(RichText::new(report::effect_value(row, v, &money)).color(theme.text_strong));
+                ui.label(RichText::new(report::effect_value(row, v, money)).color(theme.text_strong));
             }
             ui.end_row();
         }

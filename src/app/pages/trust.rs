@@ -105,7 +105,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
         state.picked = None;
     }
     let study = readings.study.as_ref().and_then(|read| read.result.as_ref().ok());
-    sentence(ui, &study.map_or_else(held_out_answer, |study| study_answer(study)));
+    sentence(ui, &study.map_or_else(|| held_out_answer(view.calibration), |study| study_answer(study)));
     ui.add_space(space::S);
     folder_ui(ui, state, view, out);
     ui.add_space(space::S);
@@ -114,7 +114,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
             study_ui(ui, state, study, out);
             ui.add_space(space::L);
         }
-        held_out_ui(ui);
+        held_out_ui(ui, view.calibration);
     });
 }
 
@@ -127,11 +127,11 @@ fn signed(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
-/// The errors of the shipped constants in a sentence.
-fn held_out_answer() -> String {
-    let rows = &Calibration::shipped().held_out;
+/// The errors of a calibration in a sentence.
+fn held_out_answer(calibration: &Calibration) -> String {
+    let rows = || calibration.held_out.iter().filter(|held| held.figure == Metric::TokensPerSec.label());
     let by = |a: &&HeldOut, b: &&HeldOut| a.median.total_cmp(&b.median);
-    let (Some(worst), Some(best)) = (rows.iter().max_by(by), rows.iter().min_by(by)) else {
+    let (Some(worst), Some(best)) = (rows().max_by(by), rows().min_by(by)) else {
         return "This calibration does not say how far off it is.".to_owned();
     };
     format!(
@@ -241,6 +241,7 @@ const fn metric_name(metric: Metric) -> &'static str {
         Metric::TokensPerSec => "Tokens per second",
         Metric::Tpot => "Time per output token",
         Metric::Ttft => "Time to first token",
+        Metric::Kernel => "Single kernels",
     }
 }
 
@@ -276,7 +277,7 @@ fn picture_ui(ui: &mut Ui, state: &mut TrustState, study: &Study, height: f32) {
     };
     let (unit, tick): (_, fn(f64) -> String) = match state.metric {
         Metric::TokensPerSec => ("tokens/s", |value| format::tick(value, 0.0)),
-        Metric::Tpot | Metric::Ttft => ("time", format::secs),
+        Metric::Tpot | Metric::Ttft | Metric::Kernel => ("time", format::secs),
     };
     scatter_ui(ui, &Scatter { dots: &dots, height, unit, tick, hover: &hover });
     let hint =
@@ -297,7 +298,7 @@ fn row_words(study: &Study, metric: Metric, row: usize) -> Option<String> {
         (figure(metric, &both.row.published)?, figure(metric, &both.predicted.figures)?);
     let show = |value: f64| match metric {
         Metric::TokensPerSec => format!("{} tokens/s", format::short(value)),
-        Metric::Tpot | Metric::Ttft => format::secs(value),
+        Metric::Tpot | Metric::Ttft | Metric::Kernel => format::secs(value),
     };
     let row = &both.row;
     Some(format!(
@@ -498,10 +499,17 @@ fn reasons_ui(ui: &mut Ui, name: &str, rows: &[LeftOut]) {
         });
 }
 
-/// Errors of the shipped constants on rows that they were not fitted to.
-fn held_out_ui(ui: &mut Ui) {
+/// Errors of a calibration on rows that it was not fitted to.
+fn held_out_ui(ui: &mut Ui, calibration: &Calibration) {
     let theme = Theme::of(ui.ctx());
-    let calibration = Calibration::shipped();
+    if !calibration.is_shipped() {
+        let own = format!(
+            "Every projection uses your calibration ({}). The errors below are those of the constants that it began with.",
+            calibration.name()
+        );
+        ui.add(Label::new(own).wrap());
+        ui.add_space(space::S);
+    }
     heading(ui, "On rows that the fit had not seen, worst first", |_| {});
     let mut rows: Vec<&HeldOut> = calibration.held_out.iter().collect();
     rows.sort_by(|a, b| b.median.total_cmp(&a.median));
@@ -509,17 +517,23 @@ fn held_out_ui(ui: &mut Ui) {
         .id_salt("held out")
         .vscroll(false)
         .column(Column::initial(230.0).at_least(140.0).clip(true))
-        .column(Column::exact(120.0).clip(true))
-        .columns(Column::exact(92.0).clip(true), 4)
+        .column(Column::exact(84.0).clip(true))
+        .column(Column::exact(84.0).clip(true))
+        .columns(Column::exact(92.0).clip(true), 5)
         .header(22.0, |mut header| {
             for (head, means) in [
                 ("Regime", "How the rows were loaded"),
+                (
+                    "Figure",
+                    "Which figure was published: tokens per second, time per output token or to the first",
+                ),
                 (
                     "Left out by",
                     "Each GPU, or each family of models, was left out of a fit in turn and then predicted",
                 ),
                 ("Rows", "Rows that were predicted so"),
-                ("Median error", "Of output tokens per second"),
+                ("Median error", "Half of the rows are at most so far off"),
+                ("P90", "Nine of ten rows are at most so far off"),
                 ("Within 30 %", "Share of rows"),
                 ("Bias", "Median of predicted / published, less one: below zero is too low"),
             ] {
@@ -534,9 +548,11 @@ fn held_out_ui(ui: &mut Ui) {
                 body.row(22.0, |mut row| {
                     row.col(|ui| drop(ui.add(Label::new(theme::figure_text(&held.regime)).truncate())));
                     for cell in [
+                        held.figure.clone(),
                         format!("each {}", held.by),
                         format::count(f64::from(held.rows)),
                         percent(held.median),
+                        whole(held.p90),
                         whole(held.within_30),
                         signed(held.bias),
                     ] {
@@ -559,9 +575,9 @@ mod tests {
 
     #[test]
     fn the_shipped_errors_are_a_sentence_that_names_best_and_worst() {
-        let text = held_out_answer();
-        let held = &Calibration::shipped().held_out;
-        let worst = held.iter().max_by(|a, b| a.median.total_cmp(&b.median)).unwrap();
+        let text = held_out_answer(Calibration::shipped());
+        let held = Calibration::shipped().held_out.iter().filter(|held| held.figure == "tokens/s");
+        let worst = held.max_by(|a, b| a.median.total_cmp(&b.median)).unwrap();
         assert!(text.contains(&worst.regime) && text.contains('%'), "{text}");
     }
 }

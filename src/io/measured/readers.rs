@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use super::kernels;
 use super::record::Columns;
 use super::{BadRecord, MeasuredError, Record, Tables};
 use crate::analysis::fidelity::{Figures, Load, Measured};
 use crate::serving::YEAR;
 
 /// What one record gives: rows (some tables publish two), or why not.
-type Read = Result<Vec<Measured>, BadRecord>;
+pub(super) type Read = Result<Vec<Measured>, BadRecord>;
 
 /// A kind of table: the columns that mark it, and its reader.
 type Kind = (&'static [&'static str], fn(&Record<'_>) -> Read);
@@ -24,6 +25,10 @@ const KINDS: &[Kind] = &[
     (&["prompt_time_ms", "token_time_ms"], splitwise),
     (&["metric_note", "batch_or_concurrency"], other),
     (&["weights_gb", "depth", "tok_s"], llama_cpp),
+    (&["gemm_dtype", "m", "n", "k"], kernels::gemm),
+    (&["attn_dtype", "batch_size", "num_heads", "latency_ms"], kernels::attention),
+    (&["moe_dtype", "num_tokens", "topk"], kernels::experts),
+    (&["op_name", "message_bytes", "num_gpus"], kernels::collective),
 ];
 
 /// Reads one table into `tables`.
@@ -66,7 +71,7 @@ pub fn read_table(path: &Path, tables: &mut Tables) -> Result<(), MeasuredError>
 }
 
 /// What the tables share.
-fn row(record: &Record<'_>, load: Load) -> Measured {
+pub(super) fn row(record: &Record<'_>, load: Load) -> Measured {
     Measured {
         file: String::new(),
         line: 0,
@@ -91,7 +96,7 @@ fn row(record: &Record<'_>, load: Load) -> Measured {
     }
 }
 
-fn millis(record: &Record<'_>, name: &str) -> Option<f64> {
+pub(super) fn millis(record: &Record<'_>, name: &str) -> Option<f64> {
     record.above_zero(name).map(|ms| ms / 1e3)
 }
 
@@ -149,6 +154,7 @@ fn inference_max(record: &Record<'_>) -> Read {
             tokens_per_sec: record.above_zero("output_tok_s_est"),
             tpot_secs: millis(record, "tpot_ms"),
             ttft_secs: millis(record, "ttft_ms"),
+            ..Figures::default()
         },
         ..row(record, load)
     }])
@@ -187,6 +193,7 @@ fn trtllm_latency(record: &Record<'_>) -> Read {
             tokens_per_sec: record.above_zero("output_tok_s"),
             tpot_secs: millis(record, "itl_ms"),
             ttft_secs: millis(record, "ttft_ms"),
+            ..Figures::default()
         },
         ..row(record, load)
     }])
@@ -203,6 +210,8 @@ fn serving_bench(record: &Record<'_>) -> Read {
     let requests = record.above_zero("num_requests");
     let workload = record.text("workload");
     let parallel = record.text("parallel").to_lowercase();
+    // Prompts made at random have outputs of one length; those of people do not.
+    let vary = !workload.contains("random");
     let gpus = record.count("n_gpus").unwrap_or(1);
     let mut published = record.above_zero("output_tok_s");
     let (input, output) = (record.needed("isl_mean")?, record.needed("osl_mean")?);
@@ -220,8 +229,8 @@ fn serving_bench(record: &Record<'_>) -> Read {
             (Some(rate), _, requests) if rate.is_finite() && rate < AT_ONCE_PER_SEC => {
                 Load::Rate(rate, requests)
             }
-            (Some(_), _, Some(requests)) => Load::Burst(requests),
-            (Some(_), Some(users), None) => Load::Burst(users),
+            (Some(_), _, Some(requests)) => Load::Burst(requests, vary),
+            (Some(_), Some(users), None) => Load::Burst(users, vary),
             (None, Some(users), _) => Load::Concurrency(users),
             _ => return Err(BadRecord::other("neither concurrency nor rate")),
         }
@@ -250,6 +259,7 @@ fn serving_bench(record: &Record<'_>) -> Read {
             tokens_per_sec: published,
             tpot_secs: millis(record, "tpot_mean_ms"),
             ttft_secs: millis(record, "ttft_mean_ms"),
+            ..Figures::default()
         },
         ..row(record, load)
     }])
@@ -262,6 +272,7 @@ fn own(record: &Record<'_>) -> Read {
         tokens_per_sec: record.above_zero("measured_output_tok_s"),
         tpot_secs: millis(record, "measured_tpot_ms"),
         ttft_secs: millis(record, "measured_ttft_ms"),
+        ..Figures::default()
     };
     if published == Figures::default() {
         return Err(BadRecord::other(
@@ -401,9 +412,9 @@ fn splitwise(record: &Record<'_>) -> Read {
         output: record.needed("token_size")?,
         output_nominal: record.needed("token_size")?,
         published: Figures {
-            tokens_per_sec: None,
             tpot_secs: Some(tpot),
             ttft_secs: millis(record, "prompt_time_ms"),
+            ..Figures::default()
         },
         ..row(record, Load::FixedBatch(batch))
     }])
@@ -427,6 +438,7 @@ fn other(record: &Record<'_>) -> Read {
         tokens_per_sec: record.above_zero("output_tok_s"),
         tpot_secs: millis(record, "tpot_mean_ms"),
         ttft_secs: millis(record, "ttft_mean_ms"),
+        ..Figures::default()
     };
     if published == Figures::default() {
         return Err(BadRecord::other("no output rate, TTFT or TPOT published"));

@@ -18,6 +18,7 @@ fn header(draws: u32) -> Header {
         schema: 1,
         scenario: text(),
         catalog: text(),
+        calibration: text(),
         seed: 1,
         draws,
         money: "USD",

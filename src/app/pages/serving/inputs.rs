@@ -1,6 +1,8 @@
 //! What is asked: model, GPUs, formats, parallelism, lengths, targets and price, each with what is wrong about it.
 
-use eframe::egui::{Button, Label, Response, RichText, Slider, SliderClamping, TextEdit, Ui, vec2};
+use eframe::egui::{
+    Button, DragValue, Label, Response, RichText, Slider, SliderClamping, TextEdit, Ui, vec2,
+};
 
 use super::plan;
 use super::state::{Chosen, Computed, Inputs, ServingState, Trouble};
@@ -202,7 +204,25 @@ fn gpus_ui(
         note(ui, "One stream at a time; layers are spread over the cards, KV is 16 bit.");
         return;
     }
+    engine_ui(ui, inputs);
     parallel_ui(ui, inputs, trouble, view);
+}
+
+/// How old the engine is, and what it may take.
+fn engine_ui(ui: &mut Ui, inputs: &mut Inputs) {
+    row(ui, "Year of software", |ui| {
+        let name = "Year of the engine's software";
+        let drag = DragValue::new(&mut inputs.year).range(2023.0..=2030.0).speed(0.05).max_decimals(1);
+        let response = ui.add(drag);
+        label(ui, &response, name);
+        response
+    })
+    .on_hover_text("Overheads shrink as engines mature; 2026.2 is what the calibration calls today");
+    row(ui, "Memory share", |ui| number(ui, "Memory share", &mut inputs.memory_share, Unit::Percent))
+        .on_hover_text("Of each GPU's memory, what the engine may use; vLLM's default is 90 %");
+    inputs.memory_share = inputs.memory_share.clamp(0.05, 1.0);
+    row(ui, "Sequences at once", |ui| whole(ui, "Sequences at once", &mut inputs.max_sequences, 0..=8192))
+        .on_hover_text("Most that run together on the replica; 0 is the engine's usual");
 }
 
 fn parallel_ui(ui: &mut Ui, inputs: &mut Inputs, trouble: Option<&Trouble>, view: &View<'_>) {
@@ -301,7 +321,7 @@ fn plan_ui(
     if choice(ui, "Plan to write to", &mut target, &options) {
         state.target = id(&target);
     }
-    let hint = "Writes model, GPU, GPUs of a replica, formats and drafting; Undo takes it back";
+    let hint = "Writes model, GPUs, parallelism, engine, memory, formats and drafting; Undo takes it back";
     if ui.button("Use in plan").on_hover_text(hint).clicked() {
         plan::use_in(draft, &target, state, computed);
     }
@@ -315,7 +335,7 @@ fn plan_ui(
         });
     }
     note(ui, "A plan does not hold:");
-    for lost in plan::not_held(&state.inputs) {
+    for lost in plan::not_held() {
         note(ui, &format!("• {lost}"));
     }
 }

@@ -4,7 +4,7 @@ use super::state::{Chosen, Computed, Inputs, ServingState};
 use crate::catalog::ModelSpec;
 use crate::routing::Serves;
 use crate::scenario::{ScenarioDraft, fixed};
-use crate::serving::{Deployment, Engine, Precision, Speculative, WeightFormat};
+use crate::serving::{Deployment, Engine, Layout, Precision, Speculative, WeightFormat};
 use crate::stats::Estimate;
 
 /// A self-hosted endpoint of a plan.
@@ -79,27 +79,14 @@ pub fn refusal(inputs: &Inputs, model: &ModelSpec) -> Option<String> {
 
 /// What a plan does not hold of what is looked at, each in a few words.
 #[must_use]
-pub fn not_held(inputs: &Inputs) -> Vec<String> {
-    let mut lost = vec![format!(
-        "engine {} and the calibration behind this page: a plan has efficiencies of its own",
-        inputs.engine.label()
-    )];
-    let tensor = inputs.tensor.unwrap_or(inputs.gpus / (inputs.pipeline * inputs.data).max(1));
-    if tensor != inputs.gpus {
-        lost.push(format!(
-            "pipeline {} and data {}: a plan splits by tensor parallelism over all {} GPUs",
-            inputs.pipeline, inputs.data, inputs.gpus
-        ));
-    }
-    if inputs.expert {
-        lost.push("experts spread whole".to_owned());
-    }
+pub fn not_held() -> Vec<String> {
+    let mut lost = vec!["the year of the software: a plan has today's".to_owned()];
     lost.push("lengths, prefix hits and targets: those are the workload's and the endpoint's".to_owned());
     lost.push("the rate of a GPU hour: it stands in the plan's terms".to_owned());
     lost
 }
 
-/// Writes model, GPU, count, formats and drafting into the deployment; false where the endpoint is gone.
+/// Writes model, GPU, count, parallelism, engine, memory, formats and drafting into the deployment; false where the endpoint is gone.
 pub fn write(draft: &mut ScenarioDraft, target: &Target, inputs: &Inputs, model: &ModelSpec) -> bool {
     let endpoint = draft
         .plans
@@ -117,6 +104,13 @@ fn set(deployment: &mut Deployment<Estimate>, inputs: &Inputs, model: &ModelSpec
     inputs.gpu.clone_into(&mut deployment.gpu);
     deployment.gpus_per_replica = inputs.gpus;
     (deployment.weights, deployment.kv_cache) = (weights, inputs.kv);
+    deployment.engine = Some(inputs.engine);
+    let layout = Layout { pipeline: inputs.pipeline, data: inputs.data, expert: inputs.expert };
+    deployment.layout = (layout != Layout { pipeline: 1, data: 1, expert: false }).then_some(layout);
+    deployment.memory_share = Estimate::Fixed(inputs.memory_share);
+    if inputs.max_sequences > 0 {
+        deployment.max_sequences = inputs.max_sequences;
+    }
     deployment.speculative = (inputs.drafted > 0).then(|| Speculative {
         acceptance: Estimate::Fixed(inputs.acceptance),
         draft_tokens: Estimate::Fixed(f64::from(inputs.drafted)),
@@ -155,7 +149,8 @@ mod tests {
         let d = &own.deployment;
         assert_eq!((d.model.as_str(), d.gpus_per_replica, d.weights), ("llama-3.3-70b", 8, Precision::Fp8));
         assert_eq!(d.speculative.as_ref().map(|s| s.draft_tokens.point()), Some(3.0));
-        assert!(not_held(&inputs).iter().any(|text| text.contains("pipeline 2")));
+        assert_eq!(d.layout, Some(Layout { pipeline: 2, data: 1, expert: false }));
+        assert!(!not_held().is_empty());
     }
 
     #[test]

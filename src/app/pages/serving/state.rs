@@ -9,7 +9,7 @@ use crate::analysis::perf::{Ask, AskError, AskLoad, native};
 use crate::analysis::serving_curve::{Curve, Targets, curve, is_about_memory, smallest_fit};
 use crate::app::plots::axis::log;
 use crate::catalog::{Catalog, CloudRate, GpuSpec, ModelSpec};
-use crate::serving::{Calibration, Engine, Precision, WeightFormat};
+use crate::serving::{Calibration, Engine, MEMORY_SHARE, Precision, WeightFormat, YEAR};
 
 /// A model of the catalogue, or of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,12 @@ pub struct Inputs {
     pub kv: Precision,
     /// Engine.
     pub engine: Engine,
+    /// Year of its software.
+    pub year: f64,
+    /// Share of the memory that the engine may use, 0..=1.
+    pub memory_share: f64,
+    /// Most sequences at once; 0 is what the engine is calibrated to.
+    pub max_sequences: u32,
     /// Prompt, in tokens.
     pub prompt_tokens: f64,
     /// Output, in tokens.
@@ -74,6 +80,9 @@ impl Default for Inputs {
             weights: Some(WeightFormat::Fp8),
             kv: Precision::Bf16,
             engine: Engine::Vllm,
+            year: YEAR,
+            memory_share: MEMORY_SHARE,
+            max_sequences: 0,
             prompt_tokens: 2048.0,
             output_tokens: 512.0,
             prefix_hit: 0.0,
@@ -108,6 +117,9 @@ impl Inputs {
             weights: self.weights,
             kv: self.kv,
             engine: self.engine,
+            year: self.year,
+            memory_share: self.memory_share,
+            max_sequences: (self.max_sequences > 0).then(|| f64::from(self.max_sequences)),
             input: self.prompt_tokens,
             prefix_hit: self.prefix_hit,
             output: self.output_tokens,
@@ -163,6 +175,8 @@ pub struct Computed {
     pub price: Option<Price>,
     /// Curves to draw.
     pub lines: Lines,
+    /// Constants that it was computed with.
+    pub calibration: Arc<Calibration>,
 }
 
 /// Why there is no answer.
@@ -189,7 +203,7 @@ impl Trouble {
 }
 
 impl Computed {
-    fn new(inputs: &Inputs, catalog: &Catalog) -> Self {
+    fn new(inputs: &Inputs, catalog: &Catalog, calibration: &Arc<Calibration>) -> Self {
         let (model, gpu) = (inputs.model(catalog).cloned(), catalog.gpu(&inputs.gpu).ok().cloned());
         let price = price(inputs, catalog);
         let result = match (&model, &gpu) {
@@ -198,10 +212,11 @@ impl Computed {
                 Chosen::Config(spec) => spec.id.clone(),
             })),
             (_, None) => Err(Trouble::Gpu(inputs.gpu.clone())),
-            (Some(model), Some(gpu)) => answered(model, gpu, inputs),
+            (Some(model), Some(gpu)) => answered(model, gpu, inputs, calibration),
         };
         let lines = result.as_ref().map(|curve| lines(curve, price.as_ref())).unwrap_or_default();
-        Self { inputs: inputs.clone(), model, gpu, result, price, lines }
+        let calibration = Arc::clone(calibration);
+        Self { inputs: inputs.clone(), model, gpu, result, price, lines, calibration }
     }
 
     /// US dollars per million output tokens at a rate of the whole replica.
@@ -212,8 +227,13 @@ impl Computed {
     }
 }
 
-fn answered(model: &ModelSpec, gpu: &GpuSpec, inputs: &Inputs) -> Result<Curve, Trouble> {
-    let (ask, calibration) = (inputs.ask(), Calibration::shipped());
+fn answered(
+    model: &ModelSpec,
+    gpu: &GpuSpec,
+    inputs: &Inputs,
+    calibration: &Calibration,
+) -> Result<Curve, Trouble> {
+    let ask = inputs.ask();
     curve(model, gpu, &ask, &inputs.targets, inputs.users, calibration).map_err(|error| {
         let gpus = is_about_memory(&error).then(|| smallest_fit(model, gpu, &ask, calibration)).flatten();
         Trouble::Ask(error, gpus)
@@ -278,11 +298,11 @@ pub struct ServingState {
 
 impl ServingState {
     /// The answer to the inputs as they are now; computed only if they changed.
-    pub fn computed(&mut self, catalog: &Catalog) -> Arc<Computed> {
+    pub fn computed(&mut self, catalog: &Catalog, calibration: &Arc<Calibration>) -> Arc<Computed> {
         if let Some(answer) = self.answer.as_ref().filter(|answer| answer.inputs == self.inputs) {
             return Arc::clone(answer);
         }
-        let answer = Arc::new(Computed::new(&self.inputs, catalog));
+        let answer = Arc::new(Computed::new(&self.inputs, catalog, calibration));
         self.answer = Some(Arc::clone(&answer));
         answer
     }
@@ -306,13 +326,17 @@ impl ServingState {
 mod tests {
     use super::*;
 
+    fn shipped() -> Arc<Calibration> {
+        Arc::new(Calibration::shipped().clone())
+    }
+
     #[test]
     fn an_answer_is_computed_once_for_the_same_inputs() {
         let mut state = ServingState::default();
-        let first = state.computed(Catalog::shipped());
-        assert!(Arc::ptr_eq(&first, &state.computed(Catalog::shipped())));
+        let first = state.computed(Catalog::shipped(), &shipped());
+        assert!(Arc::ptr_eq(&first, &state.computed(Catalog::shipped(), &shipped())));
         state.inputs.gpus = 8;
-        assert!(!Arc::ptr_eq(&first, &state.computed(Catalog::shipped())));
+        assert!(!Arc::ptr_eq(&first, &state.computed(Catalog::shipped(), &shipped())));
     }
 
     #[test]

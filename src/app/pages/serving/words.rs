@@ -5,7 +5,7 @@ use crate::analysis::perf::{Answer, AskError, native};
 use crate::analysis::serving_curve::{Binding, Curve, Operating};
 use crate::app::widgets::Why;
 use crate::catalog::ModelSpec;
-use crate::serving::{Calibration, ModelFacts, PerfError, PerfMemory, PerfStep, Precision, accepted_tokens};
+use crate::serving::{ModelFacts, PerfError, PerfMemory, PerfStep, Precision, accepted_tokens};
 use crate::unit::format;
 
 /// What one million output tokens cost, for people.
@@ -128,12 +128,10 @@ pub fn why(which: &str, computed: &Computed) -> Option<Why> {
 }
 
 /// Where formula and constants come from.
-fn source() -> String {
-    let c = Calibration::shipped();
+fn source(computed: &Computed) -> String {
     format!(
-        "Roofline of the data sheet with constants fitted on {} to {} published rows; see “How far to trust this”.",
-        c.fitted,
-        format::count(f64::from(c.rows))
+        "Roofline of the data sheet with a calibration ({}); see “How far to trust this”.",
+        computed.calibration.name()
     )
 }
 
@@ -272,7 +270,7 @@ fn throughput(computed: &Computed, curve: &Curve) -> Why {
         value: rate(at.output_tokens_per_sec),
         formula,
         inputs,
-        source: source(),
+        source: source(computed),
     }
 }
 
@@ -297,13 +295,13 @@ fn most_users(computed: &Computed, curve: &Curve) -> Why {
             "each user has one call under way and sends the next when it is answered".to_owned(),
         ],
         inputs,
-        source: source(),
+        source: source(computed),
     }
 }
 
 fn ttft(computed: &Computed, curve: &Curve) -> Why {
     let at = &curve.at;
-    let c = &Calibration::shipped().serving;
+    let c = &computed.calibration.serving;
     let mut formula = Vec::new();
     let queued = at.served.filter(|s| curve.users > s.running_max);
     if let Some(served) = queued {
@@ -338,7 +336,7 @@ fn ttft(computed: &Computed, curve: &Curve) -> Why {
             ("Tokens to prefill".to_owned(), format::count(fresh.round())),
             ("A whole call".to_owned(), format::secs(at.call_secs)),
         ],
-        source: source(),
+        source: source(computed),
     }
 }
 
@@ -360,7 +358,7 @@ pub fn parts(step: &PerfStep) -> Vec<(&'static str, f64)> {
 
 fn tpot(computed: &Computed, curve: &Curve) -> Why {
     let at = &curve.at;
-    let Some(served) = at.served else { return one_stream(at) };
+    let Some(served) = at.served else { return one_stream(computed, at) };
     let step = served.step.total();
     let yielded = computed.inputs.ask().draft.map_or(1.0, |(tokens, p)| accepted_tokens(p, tokens));
     let mut formula = Vec::new();
@@ -400,11 +398,11 @@ fn tpot(computed: &Computed, curve: &Curve) -> Why {
                 )
             })
             .collect(),
-        source: source(),
+        source: source(computed),
     }
 }
 
-fn one_stream(at: &Answer) -> Why {
+fn one_stream(computed: &Computed, at: &Answer) -> Why {
     Why {
         title: "Time per output token".to_owned(),
         value: format::secs(at.tpot_secs),
@@ -414,7 +412,7 @@ fn one_stream(at: &Answer) -> Why {
                 .to_owned(),
         ],
         inputs: Vec::new(),
-        source: source(),
+        source: source(computed),
     }
 }
 
@@ -488,13 +486,20 @@ fn roofline(curve: &Curve) -> Why {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::app::pages::serving::state::ServingState;
     use crate::catalog::Catalog;
+    use crate::serving::Calibration;
+
+    fn shipped() -> Arc<Calibration> {
+        Arc::new(Calibration::shipped().clone())
+    }
 
     #[test]
     fn the_sentence_names_model_gpus_rate_users_price_and_limit() {
-        let computed = ServingState::default().computed(Catalog::shipped());
+        let computed = ServingState::default().computed(Catalog::shipped(), &shipped());
         let text = answer(&computed);
         for part in ["Llama-3.3-70B", "FP8", "4 ×", "tokens/s", "users", "per million", "limited by"] {
             assert!(text.contains(part), "{part} is missing in: {text}");
@@ -503,7 +508,7 @@ mod tests {
 
     #[test]
     fn every_figure_has_its_formula() {
-        let computed = ServingState::default().computed(Catalog::shipped());
+        let computed = ServingState::default().computed(Catalog::shipped(), &shipped());
         for which in ["memory", "throughput", "users", "ttft", "tpot", "price", "roofline"] {
             let why = why(which, &computed).unwrap_or_default();
             assert!(!why.formula.is_empty(), "{which}");
@@ -515,7 +520,7 @@ mod tests {
     fn one_stream_has_its_sentence_its_memory_and_its_formulas() {
         let mut state = ServingState::default();
         state.inputs.engine = crate::serving::Engine::LlamaCpp;
-        let computed = state.computed(Catalog::shipped());
+        let computed = state.computed(Catalog::shipped(), &shipped());
         assert!(answer(&computed).contains("one stream"), "{}", answer(&computed));
         for which in ["memory", "throughput", "ttft", "tpot", "price", "roofline"] {
             assert!(why(which, &computed).is_some_and(|why| !why.formula.is_empty()), "{which}");
