@@ -50,7 +50,7 @@ pub fn bandwidth_plot_ui(
         let hints = if vertical { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| {
-                if axis::log_label(mark, range, false).is_empty() {
+                if axis::log_label(mark, range, None).is_empty() {
                     return String::new();
                 }
                 format::bytes(10f64.powf(mark.value))
