@@ -105,7 +105,7 @@ fn made_up() -> Vec<Measured> {
     let mut rows = table(&format!("{text}{}\n", rows.join("\n"))).rows;
     let truth = neutral();
     for row in &mut rows {
-        let figures = predict_with(row, Catalog::shipped(), &truth).unwrap().figures;
+        let figures = predict_with(row, Catalog::shipped(), &truth).expect("a prediction").figures;
         row.published.tokens_per_sec = figures.tokens_per_sec.map(|x| 0.8 * x);
         row.published.tpot_secs = figures.tpot_secs.map(|x| x / 0.8);
     }
@@ -113,8 +113,8 @@ fn made_up() -> Vec<Measured> {
 }
 
 fn left_out(rows: &[Measured], by: Out) -> HoldOut {
-    let known: Vec<_> = rows.iter().map(|row| Resolved::of(row, Catalog::shipped()).unwrap()).collect();
-    held_out(&known, by, &|rows| fit(rows).calibration, &Ctl::default()).unwrap()
+    let known: Vec<_> = rows.iter().map(|row| Resolved::of(row, Catalog::shipped()).expect("a known row")).collect();
+    held_out(&known, by, &|rows| fit(rows).calibration, &Ctl::default()).expect("a fit")
 }
 
 #[test]

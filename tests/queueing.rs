@@ -1,4 +1,5 @@
 //! The simulator against queues whose law is known, and against a simulator that plays every step.
+#![expect(clippy::unwrap_used, reason = "what cannot go on fails here, with its place")]
 
 use breakeven::sim::{
     Balance, Done, EndpointKind, EndpointSpec, Job, Pace, PoolSpec, Prefix, Replica, ReplicaLimits,

@@ -1,4 +1,5 @@
 //! Laws of simulated plans.
+#![expect(clippy::unwrap_used, reason = "what cannot go on fails here, with its place")]
 
 use std::sync::OnceLock;
 

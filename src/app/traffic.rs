@@ -1,8 +1,7 @@
 //! Simulations for the page *Traffic*: one at a time on a worker, shown while they run, paused and stopped.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use egui_plot::PlotPoint;
@@ -211,10 +210,34 @@ pub struct Simulated {
     pub error: Option<String>,
 }
 
+/// Whether a simulation is held, and who waits for it to go on.
+#[derive(Debug, Default)]
+struct Pause {
+    held: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Pause {
+    fn set(&self, held: bool) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        self.changed.notify_all();
+    }
+
+    /// Waits until it goes on, or until `stop` says so.
+    fn wait(&self, stop: impl Fn() -> bool) {
+        /// Time between two looks at whether to stop.
+        const LOOK: Duration = Duration::from_millis(50);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while *held && !stop() {
+            (held, _) = self.changed.wait_timeout(held, LOOK).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 /// Runs simulations.
 pub struct TrafficRunner {
     lane: Lane<(Vec<Played>, f64)>,
-    paused: Arc<AtomicBool>,
+    paused: Arc<Pause>,
     shown: Simulated,
 }
 
@@ -238,7 +261,7 @@ impl TrafficRunner {
         asks: Vec<TrafficAsk>,
         needed: bool,
     ) {
-        self.paused.store(false, Ordering::Relaxed);
+        self.paused.set(false);
         (self.shown.paused, self.shown.error, self.shown.share) = (false, None, Some(0.0));
         let paused = Arc::clone(&self.paused);
         self.lane.submit(revision, move |ctl| {
@@ -270,7 +293,7 @@ impl TrafficRunner {
 
     /// Holds the simulation, or lets it go on.
     pub fn pause(&mut self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
+        self.paused.set(paused);
         self.shown.paused = paused;
     }
 
@@ -323,7 +346,7 @@ impl TrafficRunner {
 /// Follows a simulation: hands pictures of it out, holds it, stops it.
 struct Follower<'a> {
     ctl: &'a JobCtl<(Vec<Played>, f64)>,
-    paused: &'a AtomicBool,
+    paused: &'a Pause,
     scenario: &'a Scenario,
     ask: &'a TrafficAsk,
     done: &'a [Played],
@@ -333,9 +356,7 @@ struct Follower<'a> {
 
 impl Listener for Follower<'_> {
     fn stop(&self) -> bool {
-        while self.paused.load(Ordering::Relaxed) && !self.ctl.should_stop() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.paused.wait(|| self.ctl.should_stop());
         self.ctl.should_stop()
     }
 

@@ -74,6 +74,9 @@ const CROWD: Crowd = Crowd { factor: 5.0, calm_secs: 1_200.0, stay_secs: 120.0 }
 /// Most calls that are played without being asked: about a second's worth.
 const AUTO_CALLS_MAX: f64 = 400_000.0;
 
+/// A strip in its place on the page.
+type StripCell<'a> = Box<dyn FnOnce(&mut Ui) + 'a>;
+
 /// Height of a strip.
 const STRIP: f32 = 104.0;
 
@@ -396,7 +399,7 @@ fn strips_ui(ui: &mut Ui, state: &mut TrafficState, names: &[(&Played, String)])
     let end = names.iter().map(|(played, _)| played.traffic.window.secs / 3_600.0).fold(0.1, f64::max);
     let pointed = std::cell::Cell::new(None);
     let mark = state.hours;
-    let mut cells: Vec<Box<dyn FnOnce(&mut Ui) + '_>> = Vec::new();
+    let mut cells: Vec<StripCell<'_>> = Vec::new();
     for series in Series::ALL {
         let lines: Vec<StripLine<'_>> = names
             .iter()
@@ -434,7 +437,7 @@ fn curves_ui(ui: &mut Ui, draft: &ScenarioDraft, state: &mut TrafficState, names
         let enabled = draft.workload.use_cases.iter().filter(|use_case| use_case.enabled);
         enabled.map(|use_case| of(&use_case.slo)).fold(f64::INFINITY, f64::min)
     };
-    let mut cells: Vec<Box<dyn FnOnce(&mut Ui) + '_>> = Vec::new();
+    let mut cells: Vec<StripCell<'_>> = Vec::new();
     for span in Span::ALL {
         let lines: Vec<StripLine<'_>> = names
             .iter()
