@@ -109,11 +109,7 @@ impl Popularity {
     /// Probability that a request asks the item of this rank, from 1.
     #[must_use]
     pub fn chance_of(&self, rank: f64) -> f64 {
-<<<<<<< HEAD
         self.chance[0].0[0] * rank.max(1.0).powf(-self.alpha)
-=======
-        self.chance[0].lane(0) * rank.max(1.0).powf(-self.alpha)
->>>>>>> fast
     }
 
     /// Hit rate of a cache that remembers every item for `tau` requests after it was last asked:
