@@ -96,8 +96,12 @@ fn main() {
     let n = std::env::var("N").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     run("512/512 at 10/s", EndpointKind::Own(Box::new(pool(1, 256))), n, 10.0, |_| (512, 512));
     run("azure-like at 10/s", EndpointKind::Own(Box::new(pool(1, 256))), n, 10.0, |r| {
-        let p = (7.0 + 1.0 * (-2.0 * r.u().ln()).sqrt() * (std::f64::consts::TAU * r.u()).cos()).exp().clamp(10.0, 8000.0);
-        let o = (4.9 + 0.9 * (-2.0 * r.u().ln()).sqrt() * (std::f64::consts::TAU * r.u()).cos()).exp().clamp(5.0, 1500.0);
+        let p = (7.0 + 1.0 * (-2.0 * r.u().ln()).sqrt() * (std::f64::consts::TAU * r.u()).cos())
+            .exp()
+            .clamp(10.0, 8000.0);
+        let o = (4.9 + 0.9 * (-2.0 * r.u().ln()).sqrt() * (std::f64::consts::TAU * r.u()).cos())
+            .exp()
+            .clamp(5.0, 1500.0);
         (p as u32, o as u32)
     });
     run("512/512 at 80/s on 8", EndpointKind::Own(Box::new(pool(8, 256))), n, 80.0, |_| (512, 512));

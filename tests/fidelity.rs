@@ -113,7 +113,8 @@ fn made_up() -> Vec<Measured> {
 }
 
 fn left_out(rows: &[Measured], by: Out) -> HoldOut {
-    let known: Vec<_> = rows.iter().map(|row| Resolved::of(row, Catalog::shipped()).expect("a known row")).collect();
+    let known: Vec<_> =
+        rows.iter().map(|row| Resolved::of(row, Catalog::shipped()).expect("a known row")).collect();
     held_out(&known, by, &|rows| fit(rows).calibration, &Ctl::default()).expect("a fit")
 }
 
