@@ -61,6 +61,15 @@ impl Times {
     }
 }
 
+/// A span of a request by its name.
+type Span = (&'static str, fn(&Times) -> f64);
+
+const SPANS: [Span; 3] = [
+    ("first token", |times| times.ttft),
+    ("per token", |times| times.tpot),
+    ("whole answer", |times| times.e2e),
+];
+
 fn mean(times: &[f64]) -> f64 {
     times.iter().sum::<f64>() / times.len() as f64
 }
@@ -157,9 +166,7 @@ fn runs_of_a_real_engine_are_replayed_within_their_bounds() {
         let (jobs, real) = published(&text);
         let simulated = replayed(replica(run), jobs);
         assert_eq!(simulated.len(), real.len());
-        let of: [(&str, fn(&Times) -> f64); 3] =
-            [("first token", |t| t.ttft), ("per token", |t| t.tpot), ("whole answer", |t| t.e2e)];
-        for (what, get) in of {
+        for (what, get) in SPANS {
             let of = |times: &[Times]| times.iter().map(get).collect::<Vec<_>>();
             let (simulated, real) = (of(&simulated), of(&real));
             let off = |of: fn(&[f64]) -> f64| of(&simulated) / of(&real) - 1.0;
