@@ -18,6 +18,7 @@ mod launch;
 mod live;
 pub mod machine;
 mod notice;
+mod own;
 pub mod pages;
 mod palette;
 mod picture;
@@ -151,8 +152,8 @@ impl App {
                 lost.to_string(),
             );
         }
-        let catalog = dispatch::catalog(&places, &mut notices);
-        let calibration = dispatch::calibration(&places, &mut notices);
+        let catalog = own::catalog(&places, &mut notices);
+        let calibration = own::calibration(&places, &mut notices);
         let document = dispatch::first_document(&options, prefs.last.as_deref(), &mut notices);
         let mut app = Self {
             opened: dispatch::baseline(&document.draft),

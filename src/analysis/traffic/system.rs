@@ -7,7 +7,8 @@ use crate::pricing::{Api, CapacityTerms};
 use crate::routing::{Endpoint, Router, SelfHosted, Serves};
 use crate::scenario::{EndpointFacts, OwnFacts, Scenario, ScenarioOf};
 use crate::serving::{
-    Deployment, Engine, Perf, Scaling, ServingError, Speed, Steady, decode_step_secs, prefill_secs,
+    Calibration, Deployment, Engine, Perf, Scaling, ServingError, Speed, Steady, decode_step_secs,
+    prefill_secs,
 };
 use crate::sim::{
     AnswerCacheSpec, AnswerHits, ApiSpec, AutoScaling, BLOCK_TOKENS, Balance, Crowd, EndpointKind,
@@ -254,7 +255,14 @@ pub(super) fn system(scenario: &Scenario, ask: &TrafficAsk, seed: u64) -> Result
                 }
                 (Serves::SelfHosted(own), EndpointFacts::Own(facts)) => {
                     let steady = mean_steady(&expected, at, plan.endpoints.len());
-                    let pool = pool_spec(own, facts, endpoint, ask, expected.replicas[at], steady);
+                    let pool = pool_spec(
+                        (own, facts),
+                        endpoint,
+                        ask,
+                        expected.replicas[at],
+                        steady,
+                        scenario.calibration(),
+                    );
                     EndpointKind::Own(Box::new(pool.map_err(|error| TrafficError::Deployment {
                         endpoint: endpoint.name.clone(),
                         error,
@@ -352,15 +360,15 @@ fn answer_cache(cache: &ResponseCache<f64>, ask: &TrafficAsk) -> AnswerCacheSpec
 
 /// What an own endpoint's replicas may do, and how fast they are.
 fn pool_spec(
-    own: &SelfHosted<f64>,
-    facts: &OwnFacts,
+    (own, facts): (&SelfHosted<f64>, &OwnFacts),
     endpoint: &Endpoint<f64>,
     ask: &TrafficAsk,
     replicas: f64,
     steady: Option<Steady>,
+    calibration: &Calibration,
 ) -> Result<PoolSpec, ServingError> {
     let d = &own.deployment;
-    let speed = Speed::prepare(&facts.model, &facts.gpu, d)?;
+    let speed = Speed::with(&facts.model, &facts.gpu, d, calibration)?;
     let sequences_max = d.max_sequences.clamp(1, 8_192);
     let (pace, front_secs) = match &speed {
         Speed::Calibrated(prepared) => (Pace::of(&prepared.0, sequences_max), prepared.0.front_secs()),

@@ -125,7 +125,6 @@ impl Inputs {
             output: self.output_tokens,
             load: AskLoad::Max,
             draft: (self.drafted > 0).then_some((f64::from(self.drafted), self.acceptance)),
-            ..Ask::default()
         }
     }
 
