@@ -1,6 +1,5 @@
 //! Where every action ends: opening, saving, moving, and the like.
 
-use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,18 +15,15 @@ use super::notice::Notices;
 use super::pages::Page;
 use super::pages::counter;
 use super::picture::{self, Taken as Picture, Target};
-use super::places::Places;
 use super::prefs::ZOOM;
 use super::recovery::{self, Found};
 use super::widgets::Baseline;
 use super::{App, AppOptions};
 use crate::analysis::Severity;
-use crate::catalog::Catalog;
-use crate::io::{fidelity_rows, overlay, presets, scenario as file};
+use crate::io::{fidelity_rows, presets, scenario as file};
 use crate::report;
 use crate::scenario::ScenarioDraft;
 use crate::scenario::fitted::{Taken, apply};
-use crate::serving::Calibration;
 use crate::stats::quantities::{self, Quantified as _};
 
 /// What to do about a file that cannot be written.
@@ -35,32 +31,6 @@ const ELSEWHERE: &str = "Choose a folder that exists and that you may write to."
 
 /// One step of zoom.
 const ZOOM_STEP: f32 = 0.1;
-
-/// The catalogue, with the user's own rows if there are any.
-pub(super) fn catalog(places: &Places, notices: &mut Notices) -> Cow<'static, Catalog> {
-    let shipped = Catalog::shipped();
-    let Some(path) = places.catalog().filter(|path| path.exists()) else { return Cow::Borrowed(shipped) };
-    match overlay::read(shipped, &path) {
-        Ok(catalog) => Cow::Owned(catalog),
-        Err(why) => {
-            notices.error("Your own catalogue was left out", why.to_string());
-            Cow::Borrowed(shipped)
-        }
-    }
-}
-
-/// The constants of the serving model: the user's own if there are any.
-pub(super) fn calibration(places: &Places, notices: &mut Notices) -> Arc<Calibration> {
-    let shipped = || Arc::new(Calibration::shipped().clone());
-    let Some(path) = places.calibration().filter(|path| path.exists()) else { return shipped() };
-    overlay::read_calibration(&path).map_or_else(
-        |why| {
-            notices.error("Your own calibration was left out", why.to_string());
-            shipped()
-        },
-        Arc::new,
-    )
-}
 
 /// The quantities of a draft by their paths: what a field is reset to.
 pub(super) fn baseline(draft: &ScenarioDraft) -> Baseline {

@@ -19,6 +19,7 @@ mod live;
 pub mod machine;
 mod money;
 mod notice;
+mod own;
 pub mod pages;
 mod palette;
 mod picture;
@@ -152,8 +153,8 @@ impl App {
                 lost.to_string(),
             );
         }
-        let catalog = dispatch::catalog(&places, &mut notices);
-        let calibration = dispatch::calibration(&places, &mut notices);
+        let catalog = own::catalog(&places, &mut notices);
+        let calibration = own::calibration(&places, &mut notices);
         let document = dispatch::first_document(&options, prefs.last.as_deref(), &mut notices);
         let mut app = Self {
             opened: dispatch::baseline(&document.draft),

@@ -255,8 +255,14 @@ pub(super) fn system(scenario: &Scenario, ask: &TrafficAsk, seed: u64) -> Result
                 }
                 (Serves::SelfHosted(own), EndpointFacts::Own(facts)) => {
                     let steady = mean_steady(&expected, at, plan.endpoints.len());
-                    let closed = (expected.replicas[at], steady);
-                    let pool = pool_spec(own, facts, endpoint, ask, closed, scenario.calibration());
+                    let pool = pool_spec(
+                        (own, facts),
+                        endpoint,
+                        ask,
+                        expected.replicas[at],
+                        steady,
+                        scenario.calibration(),
+                    );
                     EndpointKind::Own(Box::new(pool.map_err(|error| TrafficError::Deployment {
                         endpoint: endpoint.name.clone(),
                         error,
@@ -354,11 +360,11 @@ fn answer_cache(cache: &ResponseCache<f64>, ask: &TrafficAsk) -> AnswerCacheSpec
 
 /// What an own endpoint's replicas may do, and how fast they are.
 fn pool_spec(
-    own: &SelfHosted<f64>,
-    facts: &OwnFacts,
+    (own, facts): (&SelfHosted<f64>, &OwnFacts),
     endpoint: &Endpoint<f64>,
     ask: &TrafficAsk,
-    (replicas, steady): (f64, Option<Steady>),
+    replicas: f64,
+    steady: Option<Steady>,
     calibration: &Calibration,
 ) -> Result<PoolSpec, ServingError> {
     let d = &own.deployment;
