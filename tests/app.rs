@@ -76,7 +76,8 @@ fn traffic_is_simulated_beside_another_plan_and_written_into_the_plan() {
     assert!(is_shown(&harness, "Within targets"));
     assert!(is_shown(&harness, "Use in the plan"));
     let before = harness.state().draft().clone();
-    click(&mut harness, "Use in the plan");
+    // Below what is seen at this height.
+    harness.get_by_label("Use in the plan").click_accesskit();
     harness.run_steps(4);
     assert_ne!(harness.state().draft(), &before);
     press(&mut harness, Modifiers::COMMAND, Key::Z);

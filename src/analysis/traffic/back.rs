@@ -154,13 +154,13 @@ pub fn effect(
     for (path, what, closed_form, simulated) in [
         (
             "latency.ttft",
-            "mean time to first token, in seconds",
+            "mean time to first token",
             before.latency.ttft_secs,
             latency(&traffic.total.ttft_secs),
         ),
         (
             "latency.tpot",
-            "mean time per output token, in seconds",
+            "mean time per output token",
             before.latency.tpot_secs,
             latency(&traffic.total.tpot_secs),
         ),
