@@ -168,7 +168,7 @@ impl Played {
         };
         let curve = |span: Span| {
             let curve = span.of(&traffic).map_or(&[][..], |times| times.curve.as_slice());
-            corners(curve.iter().map(|(secs, share)| PlotPoint::new(log(secs.max(1e-4)), *share)))
+            curve.iter().map(|(secs, share)| PlotPoint::new(log(secs.max(1e-4)), *share)).collect()
         };
         let lines = Series::ALL.iter().map(|series| (*series, line(*series))).collect();
         let curves = Span::ALL.iter().map(|span| (*span, curve(*span))).collect();
@@ -208,23 +208,6 @@ pub struct Simulated {
     pub paused: bool,
     /// Why there is none.
     pub error: Option<String>,
-}
-
-/// Points without those in the middle of an upright stretch: many answers take the same time, and a line of many tiny
-/// upright pieces is filled where it should be drawn.
-fn corners(points: impl Iterator<Item = PlotPoint>) -> Vec<PlotPoint> {
-    let mut kept: Vec<PlotPoint> = Vec::new();
-    for point in points {
-        if let [.., before, last] = kept.as_mut_slice()
-            && before.x == last.x
-            && last.x == point.x
-        {
-            last.y = point.y;
-            continue;
-        }
-        kept.push(point);
-    }
-    kept
 }
 
 /// Whether a simulation is held, and who waits for it to go on.

@@ -7,6 +7,9 @@ use super::axis;
 use crate::app::theme::Theme;
 use crate::unit::format;
 
+/// Longer than any line, in points.
+const ENDLESS: f32 = 1e5;
+
 /// A line of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct StripLine<'a> {
@@ -122,7 +125,12 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Option<f64> {
         }
         for (place, line) in strip.lines.iter().enumerate() {
             // The first is solid: alone it needs no dash, and beside others it is told apart by having none.
-            let style = if place == 0 { LineStyle::Solid } else { LineStyle::dashed_dense() };
+            let style = match (place, along) {
+                // One dash that never ends, piece by piece: an upright piece of a solid line is filled, not drawn.
+                (0, Along::Seconds) => LineStyle::Dashed { length: ENDLESS },
+                (0, Along::Hours) => LineStyle::Solid,
+                _ => LineStyle::dashed_dense(),
+            };
             let points = PlotPoints::Borrowed(line.points);
             let color = theme.plan(line.plan);
             plot.line(Line::new(line.name, points).color(color).width(1.6).style(style));
