@@ -10,5 +10,7 @@ mod verdict;
 
 pub use decision::{crossings, decision, drivers, findings, limits, plans};
 pub use table::{Align, Table};
-pub use traffic::{TrafficAnswer, effect_value, effects, sentences as traffic_sentences, traffic};
+pub use traffic::{
+    TrafficAnswer, effect_value, effects, hour_of_week, sentences as traffic_sentences, traffic,
+};
 pub use verdict::{Tone, Verdict, verdict};

@@ -41,6 +41,12 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
+/// An hour of the week as people say it: `Monday 09:00`.
+#[must_use]
+pub fn hour_of_week(hour: usize) -> String {
+    format!("{} {:02}:00", DAYS[hour / 24 % 7], hour % 24)
+}
+
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 fn window(traffic: &Traffic) -> String {
@@ -52,7 +58,7 @@ fn window(traffic: &Traffic) -> String {
     let played_of = if traffic.replayed {
         "of a trace".to_owned()
     } else {
-        format!("from {} {:02}:00", DAYS[window.first_hour / 24 % 7], window.first_hour % 24)
+        format!("from {}", hour_of_week(window.first_hour))
     };
     format!(
         "{} {played_of}, the first {} not counted, played {times} (seed {})\n",

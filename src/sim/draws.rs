@@ -8,13 +8,14 @@ use crate::stats::Stream;
 
 /// A stream with the place of its next number.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Draws {
+pub struct Draws {
     stream: Stream,
     next: u64,
 }
 
 impl Draws {
     /// The stream of `name` under `seed`, from its beginning.
+    #[must_use]
     pub fn new(seed: u64, name: &str) -> Self {
         Self { stream: Stream::new(seed, name), next: 0 }
     }

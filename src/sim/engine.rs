@@ -275,10 +275,12 @@ impl<'a> Simulation<'a> {
         request.at >= self.spec.warmup
     }
 
-    fn came(&mut self, request: Request) {
+    fn came(&mut self, mut request: Request) {
         self.played += 1;
         self.timeline.now(self.now).arrived += 1;
+        // A stream that is not described counts as the last: from here on every request has one.
         let stream = usize::from(request.stream).min(self.streams.len() - 1);
+        request.stream = stream as u16;
         if self.counted(&request) {
             self.streams[stream].arrived += 1;
         }
@@ -437,7 +439,7 @@ impl<'a> Simulation<'a> {
 
     pub(super) fn send(&mut self, place: u32) {
         let flight = &self.flights[place as usize];
-        let (at, stream) = (flight.endpoint, usize::from(flight.request.stream).min(self.streams.len() - 1));
+        let (at, stream) = (flight.endpoint, usize::from(flight.request.stream));
         let Endpoint::Api(api) = &mut self.endpoints[at] else {
             self.enqueue(place, None);
             return;
@@ -475,7 +477,7 @@ impl<'a> Simulation<'a> {
     /// Whether an answer leads to nothing else that would have to wait for it.
     fn is_final(&self, place: u32) -> bool {
         let request = &self.flights[place as usize].request;
-        let stream = usize::from(request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(request.stream);
         !matches!(self.spec.streams[stream].route, Route::Cascade { .. })
             && !self.follows.get(usize::from(request.stream)).copied().unwrap_or(false)
     }

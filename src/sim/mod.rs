@@ -32,6 +32,7 @@ pub use crate::unit::SimTime;
 pub use answers::{AnswerCacheSpec, AnswerHits, Eviction, Remembered};
 pub use api::{ApiSpec, Failure};
 pub use arrivals::{Crowd, Renewal};
+pub use draws::Draws;
 pub use engine::Simulation;
 pub use job::{BLOCK_TOKENS, Done, Job, Refused, ReplicaCounts, ReplicaLimits, ReplicaState, Role};
 pub use over::{Over, Watcher};

@@ -14,7 +14,7 @@ use super::tally::Lost;
 impl Simulation<'_> {
     pub(super) fn refused(&mut self, place: u32, refused: Refused) {
         let flight = &mut self.flights[place as usize];
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(flight.request.stream);
         if let Route::Overflow { fallback, .. } = self.spec.streams[stream].route
             && !flight.overflowed
         {
@@ -31,7 +31,7 @@ impl Simulation<'_> {
 
     pub(super) fn failed(&mut self, place: u32, why: Failure) {
         let flight = &mut self.flights[place as usize];
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(flight.request.stream);
         flight.attempts += 1;
         let (attempts, at, counted) =
             (flight.attempts, flight.endpoint, flight.request.at >= self.spec.warmup);
@@ -51,7 +51,7 @@ impl Simulation<'_> {
 
     pub(super) fn lose(&mut self, place: u32, why: Lost) {
         let request = self.disembark(place);
-        let stream = usize::from(request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(request.stream);
         if self.counted(&request) {
             *self.streams[stream].lost.entry(why).or_default() += 1;
         }
@@ -111,7 +111,7 @@ impl Simulation<'_> {
     ) {
         let flight = &self.flights[place as usize];
         let at = flight.endpoint;
-        let stream = usize::from(flight.request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(flight.request.stream);
         let factor = self.spec.endpoints[at].token_factor;
         let output_tokens = scaled(flight.request.output_tokens, factor);
         if self.counted(&flight.request) {
@@ -154,7 +154,7 @@ impl Simulation<'_> {
         let request = self.disembark(place);
         let flight = &self.flights[place as usize];
         let (queued, retries, replica) = (flight.queued, flight.attempts, flight.replica);
-        let stream = usize::from(request.stream).min(self.streams.len() - 1);
+        let stream = usize::from(request.stream);
         let ttft = shown.since(request.at);
         let each = (output_tokens > 1).then(|| decoding.0 / u64::from(output_tokens - 1)).map(SimTime);
         if self.counted(&request) {

@@ -321,14 +321,12 @@ fn results_ui(
 }
 
 fn window_words(traffic: &Traffic) -> String {
-    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let window = &traffic.window;
     let calls = format::count(traffic.played as f64);
     let played = if traffic.partial { "so far" } else { "played" };
     format!(
-        "{calls} calls {played}, from {} {:02}:00, the first {} not counted",
-        DAYS[window.first_hour / 24 % 7],
-        window.first_hour % 24,
+        "{calls} calls {played}, from {}, the first {} not counted",
+        report::hour_of_week(window.first_hour),
         format::secs(window.warmup_secs)
     )
 }

@@ -11,14 +11,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::path::{Path, PathBuf};
 
 use rand::distr::Distribution as _;
-use rand::rand_core::TryRng;
 use rand_distr::Gamma;
 
 use super::super::trace::{TraceError, delimiter_of, found, named, open, shortened};
 use super::lines::{Line, Lines, cells};
 use super::{ReplayAccount, ReplayError, ReplayOptions, Row, WindowLengths, failed_read, mixed};
-use crate::sim::Prefix;
-use crate::stats::Stream;
+use crate::sim::{Draws, Prefix};
 
 /// Rows of a file of windows that are held in memory at most.
 const WINDOWS_MAX: usize = 5_000_000;
@@ -246,43 +244,6 @@ impl Length {
         let (a, b) = (SHARES[after - 1], SHARES[after]);
         let (low, high) = (self.0[after - 1], self.0[after]);
         (low + (high - low) * (u - a) / (b - a)).round().clamp(1.0, TOKENS_MAX) as u32
-    }
-}
-
-/// Numbers of a stream one after the other.
-struct Draws {
-    stream: Stream,
-    next: u64,
-}
-
-impl Draws {
-    fn new(seed: u64, name: &str) -> Self {
-        Self { stream: Stream::new(seed, name), next: 0 }
-    }
-
-    fn uniform(&mut self) -> f64 {
-        self.next += 1;
-        self.stream.uniform(self.next - 1)
-    }
-}
-
-impl TryRng for Draws {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok((self.try_next_u64()? >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.next += 1;
-        Ok(self.stream.bits(self.next - 1))
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        for chunk in out.chunks_mut(8) {
-            chunk.copy_from_slice(&self.try_next_u64()?.to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
     }
 }
 
