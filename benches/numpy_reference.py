@@ -58,7 +58,9 @@ class Demand:
         mean = median * np.exp(0.5 * sigma * sigma)
         z = np.log(800 / median) / sigma
         self.output = (mean - (mean * survival(z - sigma) - 800 * survival(z))) * (1 - 0.05 * 0.5)
+        # Three turns, so that the average one carries one turn before it and a third of one in the place where it was sent.
         self.history = user + self.output
+        self.resent = self.history / 3
         self.own = retrieved + user
         self.prompt = self.system + self.history + self.own
         q = pert(rng, 0.005, 0.015, 0.04, shape)
@@ -70,18 +72,23 @@ class Demand:
         months = np.arange(p["months"])
         self.monthly = self.requests[:, :, None] * (1 + growth)[:, :, None] ** months * noise[:, None, :]
 
-    def read(self, requests, ttl, p):
-        """Prompt tokens per request that a prompt cache answers; requests per month, months last."""
+    def read(self, requests, ttl, p, elsewhere=0.0):
+        """Prompt tokens per request that a prompt cache answers; requests per month, months last.
+
+        `elsewhere` is the share of turns that do not come to it.
+        """
         shared = -np.expm1(-ttl * requests / p["secs_per_month"])
+        ends = 1 - elsewhere * (2 / 3)
+        kept = self.resent * ((1 - elsewhere) / ends * -np.expm1(-ends * ttl / 90.0))
         extra = (slice(None),) * 2 + (None,) * (requests.ndim - 2)
-        return self.system[extra] * shared + self.history[extra] * -np.expm1(-ttl / 90.0)
+        return self.system[extra] * shared + kept[extra]
 
 
-def api(rng, d, p, flows, input_price, output_price):
+def api(rng, d, p, flows, input_price, output_price, elsewhere=0.0):
     """US dollars per trial and month of flows (trial, use case, month) at an API endpoint."""
     change = rng.triangular(-0.4, -0.15, 0.05, len(flows))
     factor = (1 + change)[:, None] ** (np.arange(p["months"]) / 12)
-    read = d.read(flows, 300.0, p)
+    read = d.read(flows, 300.0, p, elsewhere)
     prompt, own = d.prompt[:, :, None], d.own[:, :, None]
     written = prompt - read - own
     tokens = (own + 0.1 * read + 1.25 * written) * input_price + (d.output * output_price)[:, :, None]
@@ -107,7 +114,7 @@ def semantic(rng, d):
     return hit[:, None, None], (0.6e-5 * d.monthly).sum(axis=1) + 200.0
 
 
-def replica_seconds(rng, d, p):
+def replica_seconds(rng, d, p, elsewhere=0.0):
     """Replica seconds per call, by trial and use case."""
     n = len(d.requests)
     f = p["serving"]
@@ -121,7 +128,7 @@ def replica_seconds(rng, d, p):
     pair = f["layers"] * 4 * f["heads"] * f["head_dim"] / (4 * f["bf16_flops"] * mfu)
     reduces = 2 * f["layers"]
     ring = reduces * 2 * 3 / 4 * f["hidden"] * 2 / f["link"]
-    prompt = np.maximum(d.prompt - d.read(d.requests, 600.0, p), 0)
+    prompt = np.maximum(d.prompt - d.read(d.requests, 600.0, p, elsewhere), 0)
     output = np.maximum(d.output, 1)
     context = d.prompt + 0.5 * output
     looks_back = np.maximum(d.prompt - 0.5 * prompt, 0.5 * prompt)
@@ -175,11 +182,12 @@ def block(rng, p, n):
 
     hit, cache = semantic(rng, d)
     misses = d.monthly * (1 - hit)
-    tiered = api(rng, d, p, misses * 0.8, 0.25, 2.0) + api(rng, d, p, misses * 0.2, 3.0, 15.0)
+    tiered = api(rng, d, p, misses * 0.8, 0.25, 2.0, 1 - 0.8 * (1 - hit[:, :, 0]))
+    tiered += api(rng, d, p, misses * 0.2, 3.0, 15.0, 1 - 0.2 * (1 - hit[:, :, 0]))
     tiered += cache + 5e-5 * misses.sum(axis=1) + around(d, p, 1)
 
     hit, cache = semantic(rng, d)
-    load = week(d, p, d.monthly * (1 - hit), replica_seconds(rng, d, p))
+    load = week(d, p, d.monthly * (1 - hit), replica_seconds(rng, d, p, hit[:, :, 0]))
     replicas = np.maximum(np.ceil(load.max(axis=2) * 1.3 - 1e-9), 0) + 1
     own = gpus(rng, p, replicas) + cache + around(d, p, 2, pert(rng, 0.6, 1.0, 1.8, n))
 

@@ -34,8 +34,8 @@ const STORIES: &[Story] = &[
         before: "before",
         after: "tiered",
         stated: "from $0.15 to $0.04",
-        saved_percent: 67.0,
-        usd_per_request: ["$0.0114", "$0.0037"],
+        saved_percent: 64.0,
+        usd_per_request: ["$0.0114", "$0.0040"],
     },
     Story {
         id: "ecommerce-product-descriptions",
@@ -82,15 +82,15 @@ const STORIES: &[Story] = &[
         before: "build-first",
         after: "api-only",
         stated: "There is no figure",
-        saved_percent: 66.0,
-        usd_per_request: ["$0.0206", "$0.0035"],
+        saved_percent: 61.0,
+        usd_per_request: ["$0.0206", "$0.0038"],
     },
     Story {
         id: "clinical-decision-support",
         before: "before",
         after: "self-hosted",
         stated: "No figure is given",
-        saved_percent: -118.0,
+        saved_percent: -116.0,
         usd_per_request: ["$0.142", "$0.290"],
     },
 ];
@@ -156,38 +156,38 @@ fn every_preset_is_a_decision_with_finite_numbers() {
 
 #[test]
 fn what_the_notes_quote_is_what_the_model_computes() {
+    let mut broken = Vec::new();
     for story in STORIES {
         let scenario = preset(story.id);
         let notes = &scenario.draft().notes;
         let outcome = evaluate(&scenario);
         let (before, after) = (plan(&outcome, story.before), plan(&outcome, story.after));
         let saved = 100.0 * (1.0 - after.mean_month_usd / before.mean_month_usd);
-        assert!(
+        let mut hold =
+            |holds: bool, what: String| broken.extend((!holds).then(|| format!("{}: {what}", story.id)));
+        hold(
             (saved - story.saved_percent).abs() <= SAVING_TOLERANCE,
-            "{}: the notes say {} %, computed {saved:.1} %",
-            story.id,
-            story.saved_percent
+            format!("the notes say {} %, computed {saved:.1} %", story.saved_percent),
         );
         let quoted = if story.saved_percent < 0.0 {
             format!("costs {} % more", -story.saved_percent)
         } else {
             format!("saves {} %", story.saved_percent)
         };
-        assert!(notes.contains(&quoted), "{}: the notes do not say \"{quoted}\"", story.id);
-        assert!(notes.contains(story.stated), "{}: the notes do not say \"{}\"", story.id, story.stated);
+        hold(notes.contains(&quoted), format!("the notes do not say {quoted:?}"));
+        hold(notes.contains(story.stated), format!("the notes do not say {:?}", story.stated));
         let requests: f64 = outcome.use_cases.iter().map(|use_case| use_case.requests).sum();
         for (plan, printed) in [before, after].into_iter().zip(story.usd_per_request) {
-            assert!(notes.contains(printed), "{}: the notes do not say {printed}", story.id);
+            hold(notes.contains(printed), format!("the notes do not say {printed}"));
             let printed: f64 = printed[1..].parse().expect("dollars");
             let computed = plan.run_rate.total() / requests;
-            assert!(
+            hold(
                 (computed / printed - 1.0).abs() <= UNIT_TOLERANCE,
-                "{}, {}: the notes say ${printed} per request, computed ${computed:.6}",
-                story.id,
-                plan.id
+                format!("{}: the notes say ${printed} per request, computed ${computed:.6}", plan.id),
             );
         }
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 #[test]
@@ -261,13 +261,13 @@ macro_rules! claim {
 }
 
 const CLAIMS: &[Claim] = &[
-    claim!("customer-support-chatbot", "without people 77 %",
-        |it, _| saved_without_people(it, "before", "tiered"), 0.77 ~ 0.01),
+    claim!("customer-support-chatbot", "without people 74 %",
+        |it, _| saved_without_people(it, "before", "tiered"), 0.74 ~ 0.01),
     claim!("customer-support-chatbot", "About 16 % of the turns come from the cache",
         |it, _| plan(it, "tiered").cache_hit_share, 0.16 ~ 0.01),
     claim!("customer-support-chatbot", "66 % from the small model", |it, _| share_of(it, "tiered", "small"), 0.66 ~ 0.01),
-    claim!("customer-support-chatbot", "about twice today's volume",
-        |it, at| reach(it, at, "tiered", "self-hosted"), 2.0 ~ 0.2),
+    claim!("customer-support-chatbot", "about 1.7 times today's volume",
+        |it, at| reach(it, at, "tiered", "self-hosted"), 1.7 ~ 0.05),
     claim!("ecommerce-product-descriptions", "86 % of tokens and caches alone",
         |it, _| saved_without_people(it, "before", "tiered-batch"), 0.86 ~ 0.01),
     claim!("ecommerce-product-descriptions", "answers a third of all requests",
@@ -301,13 +301,13 @@ const CLAIMS: &[Claim] = &[
         |it, _| saved_without_people(it, "before", "cached-tiers"), 0.70 ~ 0.01),
     claim!("enterprise-knowledge-base", "answer 63 % of all questions",
         |it, _| plan(it, "cached-tiers").cache_hit_share, 0.63 ~ 0.01),
-    claim!("enterprise-knowledge-base", "without tiers, save 41 %", |it, _| saved(it, "before", "cached"), 0.41 ~ 0.01),
+    claim!("enterprise-knowledge-base", "without tiers, save 40 %", |it, _| saved(it, "before", "cached"), 0.40 ~ 0.01),
     claim!("enterprise-knowledge-base", "almost four times this volume",
         |it, at| reach(it, at, "cached-tiers", "self-hosted"), 3.8 ~ 0.2),
-    claim!("startup-mvp", "about twice the first month's volume",
-        |it, at| reach(it, at, "api-only", "api-tiers"), 1.9 ~ 0.2),
-    claim!("startup-mvp", "from about 20 times", |it, at| reach(it, at, "api-tiers", "hybrid"), 20.0 ~ 2.0),
-    claim!("clinical-decision-support", "53 % more in place of 118 %", |it, _| -saved(it, "before", "owned"), 0.53 ~ 0.01),
+    claim!("startup-mvp", "about 1.6 times the first month's volume",
+        |it, at| reach(it, at, "api-only", "api-tiers"), 1.6 ~ 0.05),
+    claim!("startup-mvp", "from about 15 times", |it, at| reach(it, at, "api-tiers", "hybrid"), 15.0 ~ 0.5),
+    claim!("clinical-decision-support", "53 % more in place of 116 %", |it, _| -saved(it, "before", "owned"), 0.53 ~ 0.01),
     claim!("clinical-decision-support", "about what the API costs",
         |it, _| mean(it, "self-hosted-120b") / mean(it, "before"), 1.05 ~ 0.05),
     claim!("clinical-decision-support", "four points lower",
@@ -317,35 +317,41 @@ const CLAIMS: &[Claim] = &[
 
 #[test]
 fn every_claim_of_the_notes_is_borne_out_by_the_model() {
+    let mut broken = Vec::new();
     for claim in CLAIMS {
         let scenario = preset(claim.id);
         let found = (claim.computed)(&evaluate(&scenario), &break_even(&scenario));
         let Claim { id, words, expected, tolerance, .. } = claim;
-        assert!(scenario.draft().notes.contains(words), "{id}: the notes do not say {words:?}");
-        assert!((found - expected).abs() <= *tolerance, "{id}: {words:?}, computed {found}");
+        if !scenario.draft().notes.contains(words) {
+            broken.push(format!("{id}: the notes do not say {words:?}"));
+        }
+        if !((found - expected).abs() <= *tolerance) {
+            broken.push(format!("{id}: {words:?}, computed {found}"));
+        }
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 #[test]
 fn the_claims_about_spread_and_latency_are_borne_out() {
     let startup = preset("startup-mvp");
     let drawn = &forecast(&startup, 4096, &mut |_| true).plans[1];
-    assert!((drawn.mean_month.p50 / 2_900.0 - 1.0).abs() < 0.04, "{:?}", drawn.mean_month);
-    assert!((15_000.0..17_000.0).contains(&drawn.mean_month.p95), "{:?}", drawn.mean_month);
+    assert!((drawn.mean_month.p50 / 3_200.0 - 1.0).abs() < 0.04, "{:?}", drawn.mean_month);
+    assert!((18_000.0..21_000.0).contains(&drawn.mean_month.p95), "{:?}", drawn.mean_month);
     assert!(
-        drawn.over_budget.is_some_and(|over| (over.share - 0.25).abs() < 0.03),
+        drawn.over_budget.is_some_and(|over| (over.share - 0.30).abs() < 0.02),
         "{:?}",
         drawn.over_budget
     );
-    for words in ["$2,900 a month", "over $15,000", "in a quarter of the futures"] {
+    for words in ["$3,200 a month", "over $18,000", "in three of ten futures"] {
         assert!(startup.draft().notes.contains(words), "{words}");
     }
     let moderation = preset("content-moderation");
     let outcome = evaluate(&moderation);
     let told =
         |id: &str, words: &str| plan(&outcome, id).findings.iter().any(|it| it.message.contains(words));
-    assert!(moderation.draft().notes.contains("a P95 of 192 ms"));
-    assert!(told("own-screen", "192 ms") && told("screen", "first token"), "{outcome:?}");
+    assert!(moderation.draft().notes.contains("a P95 of 166 ms"));
+    assert!(told("own-screen", "166 ms") && told("screen", "first token"), "{outcome:?}");
 }
 
 /// The worked example must pose a question: a clear winner today, another one within reach.

@@ -11,6 +11,8 @@ use breakeven::catalog::Catalog;
 use breakeven::io::presets;
 use breakeven::routing::Serves;
 use breakeven::scenario::{Scenario, ScenarioDraft};
+use breakeven::stats::Estimate;
+use breakeven::workload::{Count, CountKind, LengthSpread, Profile, UseCase};
 
 fn preset(id: &str) -> (ScenarioDraft, Scenario) {
     let draft = presets::load(id).unwrap();
@@ -29,6 +31,15 @@ fn ask(plan: usize, window_secs: f64) -> TrafficAsk {
 
 fn run(scenario: &Scenario, ask: &TrafficAsk) -> Traffic {
     simulate(scenario, ask, None, None, &Unheard).unwrap()
+}
+
+/// The chatbot's everyday questions and nothing else.
+fn everyday_alone() -> ScenarioDraft {
+    let mut draft = chatbot().0.clone();
+    draft.workload.use_cases.truncate(1);
+    draft.correlations.clear();
+    draft.plans.iter_mut().for_each(|plan| plan.routes.clear());
+    draft
 }
 
 #[test]
@@ -102,6 +113,22 @@ fn without_queues_a_call_takes_what_its_provider_states() {
 }
 
 #[test]
+fn what_was_found_as_a_stated_hit_rate_answers_as_many_calls() {
+    let draft = everyday_alone();
+    let plan = draft.plans.iter().position(|plan| plan.id == "tiered").unwrap();
+    let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
+    let traffic = run(&scenario, &TrafficAsk { window_secs: 3_600.0, ..ask(plan, 0.0) });
+    let found = with_findings(&draft, &traffic, &[]);
+    let stated = evaluate(&Scenario::check(&found, Catalog::shipped()).unwrap()).plans[plan].cache_hit_share;
+    assert!(traffic.total.asked < traffic.total.arrived, "some may not be cached");
+    assert!(
+        (stated / traffic.total.hit_share() - 1.0).abs() < 0.02,
+        "{stated} {}",
+        traffic.total.hit_share()
+    );
+}
+
+#[test]
 fn simulated_hits_of_response_caches_are_those_of_the_closed_form() {
     let (draft, scenario) = preset("content-moderation");
     let plan = draft.plans.iter().position(|plan| plan.caches.exact.is_some()).unwrap();
@@ -109,6 +136,56 @@ fn simulated_hits_of_response_caches_are_those_of_the_closed_form() {
     let traffic = run(&scenario, &TrafficAsk { window_secs: 1_800.0, ..ask(plan, 0.0) });
     let found = traffic.total.hit_share();
     assert!((found / closed - 1.0).abs() < 0.1, "{found} {closed}");
+}
+
+/// Prompt tokens that a provider's cache answers, in closed form and simulated, however a conversation is laid out.
+#[test]
+fn simulated_hits_of_prompt_caches_are_those_of_the_closed_form() {
+    let layouts: [(&str, fn(&mut UseCase<Estimate>)); 6] = [
+        ("context retrieved for each turn", |_| ()),
+        ("nothing retrieved", |of| of.retrieved_tokens = Estimate::Fixed(0.0)),
+        ("shortened", |of| {
+            of.retrieved_tokens = Estimate::Fixed(0.0);
+            of.conversation.history_kept = Estimate::Fixed(0.5);
+        }),
+        ("cut at a limit", |of| {
+            of.retrieved_tokens = Estimate::Fixed(0.0);
+            of.conversation.history_limit_tokens = Some(Estimate::Fixed(1_500.0));
+        }),
+        ("an agent that forgets its steps", |of| {
+            of.retrieved_tokens = Estimate::Fixed(0.0);
+            of.agent.calls = Count { mean: Estimate::Fixed(3.0), kind: CountKind::Fixed };
+        }),
+        ("an agent that keeps them", |of| {
+            of.retrieved_tokens = Estimate::Fixed(0.0);
+            of.agent.calls = Count { mean: Estimate::Fixed(3.0), kind: CountKind::Fixed };
+            of.agent.transcript_kept = true;
+        }),
+    ];
+    let plan = chatbot().0.plans.iter().position(|plan| plan.id == "tiered").unwrap();
+    for (name, lay_out) in layouts {
+        let mut draft = everyday_alone();
+        let use_case = &mut draft.workload.use_cases[0];
+        use_case.profile = Profile::Flat;
+        use_case.requests_per_day = Estimate::Fixed(100_000.0);
+        use_case.conversation.turns = Count { mean: Estimate::Fixed(5.0), kind: CountKind::Geometric };
+        use_case.conversation.gap_secs = Estimate::Fixed(100.0);
+        // As long as their means: the closed form holds a limit against the mean history.
+        use_case.user_tokens.spread = LengthSpread::Fixed;
+        use_case.output_tokens.spread = LengthSpread::Fixed;
+        lay_out(use_case);
+        let scenario =
+            Scenario::check(&draft, Catalog::shipped()).unwrap_or_else(|found| panic!("{found:#?}"));
+        let closed = evaluate(&scenario).plans[plan].clone();
+        let asked = TrafficAsk { warmup_secs: Some(3_600.0), ..ask(plan, 6.0 * 3_600.0) };
+        let traffic = run(&scenario, &asked);
+        for (closed, found) in closed.endpoints.iter().zip(&traffic.endpoints) {
+            let expected = closed.cached_tokens / closed.prompt_tokens;
+            let found = found.prompt_hit_share;
+            eprintln!("{name}, {}: {expected:.4}, simulated {found:.4}", closed.id);
+            assert!((found - expected).abs() < 0.015, "{name}, {}: {expected}, simulated {found}", closed.id);
+        }
+    }
 }
 
 #[test]

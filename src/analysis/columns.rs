@@ -251,15 +251,16 @@ impl Situation<'_, Lanes> {
                 let pays_alike = |month: &&usize| facts.rates_of_month[**month] == row;
                 let alike = || columns.months[from..].iter().take_while(pays_alike).count();
                 let to = if facts.one_row { count } else { from + alike() };
+                let reads = world.cells[cell].reads;
                 let line = match world.cells[cell].unit_line {
                     Some(line) if line.rates == row => line,
-                    _ => self.unit_line(slot, endpoint, (api, facts), row),
+                    _ => self.unit_line(slot, endpoint, &reads, (api, facts), row),
                 };
                 world.cells[cell].unit_line = Some(line);
                 let factors = &pad.factors[from..to];
                 for ((usd, flow), factor) in usd[from..to].iter_mut().zip(&flows[from..to]).zip(factors) {
                     turn_by_turn();
-                    let read = line.reads.read(*flow * (1.0 / SECS_PER_MONTH));
+                    let read = reads.read(*flow * (1.0 / SECS_PER_MONTH));
                     *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
                 }
                 let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);

@@ -5,13 +5,13 @@
 //! [`Evaluator::run_rates`] only sum, for many months or volumes at once, in eight states of the world. The instant
 //! answer, every draw and every point of a curve go through these.
 
-use crate::cache::{HitRate, Popularity};
+use crate::cache::{CacheStream, HitRate, Popularity, PromptCurve, cache_parts};
 use crate::routing::{Plan, Router, Serves};
 use crate::scenario::{EndpointFacts, Scenario, ScenarioOf};
 use crate::serving::{FleetWeek, Memory, ServingError, Shape, Speed, Steady};
 use crate::stats::{Lanes, Num};
 use crate::unit::{DAYS_PER_MONTH, HOURS_PER_MONTH};
-use crate::workload::Demand;
+use crate::workload::{Demand, UseCase};
 
 use super::columns::{Columns, Pad};
 use super::month::{Ledger, Month, MonthFlow};
@@ -31,6 +31,8 @@ pub(super) struct UseCaseWorld<N = f64> {
     /// Popularity of the distinct requests, one per lane or one for all; none where no cache derives its hit rate
     /// from it.
     pub popularity: Vec<Popularity>,
+    /// Part of the response caches of each plan that its answers take, as the point estimates of the first month say.
+    pub cache_parts: Vec<[f64; 2]>,
 }
 
 impl<N: Num> UseCaseWorld<N> {
@@ -57,6 +59,8 @@ pub(super) struct Cell<N = f64> {
     pub reach: N,
     /// Share of them whose answer comes from here.
     pub answers: N,
+    /// Tokens read from the endpoint's prompt cache, by the rate of requests.
+    pub reads: PromptCurve<N>,
     /// Cost per request at a provider's list price, by its cached tokens.
     pub unit_line: Option<UnitLine<N>>,
     /// Replica seconds per call on own GPUs; infinite when the model does not fit.
@@ -100,12 +104,19 @@ impl<'a, N: Num> Evaluator<'a, N> {
         let facts = scenario.facts();
         let use_cases = facts.use_cases.len();
         let zero = N::of(0.0);
+        let mut worlds = vec![
+            UseCaseWorld {
+                demand: Demand::default(),
+                requests: zero,
+                popularity: Vec::new(),
+                cache_parts: vec![[1.0; 2]; facts.plans.len()],
+            };
+            use_cases
+        ];
+        share_caches(scenario, &mut worlds);
         Self {
             scenario,
-            use_cases: vec![
-                UseCaseWorld { demand: Demand::default(), requests: zero, popularity: Vec::new() };
-                use_cases
-            ],
+            use_cases: worlds,
             plans: facts
                 .plans
                 .iter()
@@ -188,10 +199,33 @@ impl Evaluator<'_> {
         slot: usize,
         endpoint: usize,
     ) -> f64 {
-        let flow = self.plans[plan].flows[slot * state.plans[plan].endpoints.len() + endpoint];
-        let situation = Situation::new(self.scenario, state, plan, &self.use_cases);
-        situation.prompt_curve(slot, endpoint).read(flow / SECS_PER_MONTH)
+        let world = &self.plans[plan];
+        let cell = slot * state.plans[plan].endpoints.len() + endpoint;
+        world.cells[cell].reads.read(world.flows[cell] / SECS_PER_MONTH)
             * state.plans[plan].endpoints[endpoint].token_factor
+    }
+
+    /// Time per output token of a deployment's replica to which so many calls of a use case come per second, in seconds;
+    /// none where nothing is served.
+    pub(super) fn tpot_at_rate(
+        &self,
+        plan: usize,
+        slot: usize,
+        position: usize,
+        calls_per_sec: f64,
+    ) -> Option<f64> {
+        let situation = Situation::new(self.scenario, self.scenario.point(), plan, &self.use_cases);
+        let cell = &self.plans[plan].cells[slot * situation.plan.endpoints.len() + position];
+        let (Serves::SelfHosted(own), EndpointFacts::Own(facts)) =
+            (&situation.plan.endpoints[position].serves, &situation.facts.endpoints[position])
+        else {
+            return None;
+        };
+        let deployment = (&facts.model, &facts.gpu, &own.deployment);
+        let (model, gpu, d) = deployment;
+        let speed = Speed::with(model, gpu, d, self.scenario.calibration()).ok()?;
+        let shape = shape(&situation, slot, position, &cell.reads);
+        Some(speed.tpot_at_rate(deployment, &shape, calls_per_sec, cell.steady?.batch))
     }
 
     /// Requests of each use case in a month, growth and noise included.
@@ -294,6 +328,30 @@ fn has_derived_hits<N>(plan: &Plan<N>) -> bool {
         .any(|cache| matches!(cache.hit, HitRate::Derived(_)))
 }
 
+/// Divides the response caches of each plan among the use cases.
+fn share_caches<N>(scenario: &Scenario, worlds: &mut [UseCaseWorld<N>]) {
+    let state = scenario.point();
+    let use_cases =
+        || scenario.facts().use_cases.iter().map(|facts| &state.workload.use_cases[facts.position]);
+    if use_cases().nth(1).is_none() || !state.plans.iter().any(has_derived_hits) {
+        return;
+    }
+    let popularity: Vec<Popularity> =
+        use_cases().map(|of| Popularity::new(of.repetition.distinct, of.repetition.zipf_alpha)).collect();
+    let asking = |(use_case, popularity): (&UseCase<f64>, _)| {
+        let asks =
+            if use_case.constraints.no_shared_cache { 0.0 } else { use_case.repetition.cacheable_share };
+        let requests = use_case.requests_per_day * DAYS_PER_MONTH / SECS_PER_MONTH;
+        CacheStream { popularity, requests_per_sec: asks.clamp(0.0, 1.0) * requests }
+    };
+    let streams: Vec<_> = use_cases().zip(&popularity).map(asking).collect();
+    for (at, plan) in state.plans.iter().enumerate().filter(|(_, plan)| has_derived_hits(plan)) {
+        for (world, parts) in worlds.iter_mut().zip(cache_parts(&plan.caches, &streams)) {
+            world.cache_parts[at] = parts;
+        }
+    }
+}
+
 /// Where the requests go, and what a replica sustains: everything of a plan that does not depend on volume.
 #[inline(always)]
 fn prepare_plan<N: Num>(situation: &Situation<'_, N>, world: &mut PlanWorld<N>) {
@@ -305,6 +363,14 @@ fn prepare_plan<N: Num>(situation: &Situation<'_, N>, world: &mut PlanWorld<N>) 
             (cell.reach, cell.answers, cell.unit_line) = (N::of(0.0), N::of(0.0), None);
         }
         spread_requests(situation.router(slot), &route.tiers, cells);
+        for (endpoint, cell) in cells.iter_mut().enumerate() {
+            if situation.caches_prompts(endpoint) && is_reached(&route.tiers, endpoint) {
+                let turns_elsewhere = situation.turns_elsewhere(slot, cell.reach);
+                cell.reads = situation.prompt_curve(slot, endpoint, turns_elsewhere);
+            } else {
+                cell.reads = PromptCurve::uncached(situation.demand(slot).prompt_tokens());
+            }
+        }
     }
     for (position, (endpoint, endpoint_facts)) in plan.endpoints.iter().zip(&facts.endpoints).enumerate() {
         let (Serves::SelfHosted(own), EndpointFacts::Own(own_facts)) = (&endpoint.serves, endpoint_facts)
@@ -320,7 +386,7 @@ fn prepare_plan<N: Num>(situation: &Situation<'_, N>, world: &mut PlanWorld<N>) 
             }
             cell.replica_secs_per_call = match &speed {
                 Ok(speed) => {
-                    let shape = shape(situation, slot, position);
+                    let shape = shape(situation, slot, position, &cell.reads);
                     N::of(1.0)
                         / speed.calls_per_sec(&own_facts.model, &own_facts.gpu, &own.deployment, &shape)
                 }
@@ -347,7 +413,7 @@ fn detail_plan(situation: &Situation<'_>, world: &mut PlanWorld) {
             }
             let cell = &mut world.cells[slot * plan.endpoints.len() + position];
             cell.steady = speed.as_ref().ok().map(|speed| {
-                let shape = shape(situation, slot, position);
+                let shape = shape(situation, slot, position, &cell.reads);
                 speed.steady(&own_facts.model, &own_facts.gpu, &own.deployment, &shape)
             });
         }
@@ -389,10 +455,15 @@ fn spread_requests<N: Num>(router: &Router<N>, tiers: &[usize], cells: &mut [Cel
 
 /// The mean call of a use case at a deployment. The prefix cache is taken at the first month's volume.
 #[inline(always)]
-fn shape<N: Num>(situation: &Situation<'_, N>, slot: usize, position: usize) -> Shape<N> {
+fn shape<N: Num>(
+    situation: &Situation<'_, N>,
+    slot: usize,
+    position: usize,
+    reads: &PromptCurve<N>,
+) -> Shape<N> {
     let world = &situation.use_cases[slot];
     let demand = &world.demand;
-    let read = situation.prompt_curve(slot, position).read(world.requests / SECS_PER_MONTH);
+    let read = reads.read(world.requests / SECS_PER_MONTH);
     let prompt = demand.prompt_tokens();
     let per_call = situation.plan.endpoints[position].token_factor / demand.calls;
     Shape {

@@ -11,7 +11,7 @@
 
 use crate::routing::{Router, Serves};
 use crate::scenario::Scenario;
-use crate::serving::{Load, ttft};
+use crate::serving::{Load, Steady, ttft};
 
 use super::evaluator::Evaluator;
 use super::results::Latency;
@@ -207,14 +207,16 @@ fn own_call(
         return (OVERLOADED_SECS, OVERLOADED_SECS, 0.0);
     };
     let use_case = &scenario.point().workload.use_cases[scenario.facts().use_cases[slot].position];
+    let per_replica = week.peak_utilisation * steady.calls_per_sec;
     let load = Load {
-        calls_per_sec: week.peak_utilisation * week.peak_replicas * steady.calls_per_sec,
+        calls_per_sec: week.peak_replicas * per_replica,
         replicas: week.peak_replicas,
         arrival_cv: use_case.burstiness_cv,
         service_cv: SERVICE_CV,
     };
-    match ttft(steady, &load) {
-        Some(wait) => (wait.mean_secs, wait.p95_secs, steady.tpot_secs),
+    let tpot_secs = evaluator.tpot_at_rate(plan, slot, position, per_replica).unwrap_or(steady.tpot_secs);
+    match ttft(&Steady { tpot_secs, ..*steady }, &load) {
+        Some(wait) => (wait.mean_secs, wait.p95_secs, tpot_secs),
         None => (OVERLOADED_SECS, OVERLOADED_SECS, steady.tpot_secs),
     }
 }

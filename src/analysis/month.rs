@@ -194,11 +194,13 @@ impl<N: Num> Month<'_, N> {
         let mut hours = [N::of(0.0); HOURS_PER_WEEK];
         let mut not_priced = false;
         for slot in 0..self.requests.len() {
-            let requests = world.flows[slot * endpoints + endpoint];
+            let cell = slot * endpoints + endpoint;
+            let requests = world.flows[cell];
             if !requests.any_above(0.0) {
                 continue;
             }
-            let unit = situation.unit(slot, endpoint, (api, facts), requests, self.month);
+            let reads = &world.cells[cell].reads;
+            let unit = situation.unit(slot, endpoint, reads, (api, facts), requests, self.month);
             ledger.post(Some(slot), Some(endpoint), &unit.bill, requests);
             bill.add_scaled(&unit.bill, requests);
             tokens.add_scaled(&unit.tokens, requests);

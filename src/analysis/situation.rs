@@ -17,7 +17,9 @@ use super::evaluator::{Cell, SECS_PER_MONTH, UseCaseWorld};
 pub(super) struct Situation<'a, N = f64> {
     pub scenario: &'a Scenario,
     pub state: &'a ScenarioOf<N>,
+    /// The plan and its position.
     pub plan: &'a Plan<N>,
+    plan_at: usize,
     pub facts: &'a PlanFacts,
     pub use_cases: &'a [UseCaseWorld<N>],
 }
@@ -51,8 +53,6 @@ pub(super) struct UnitLine<N> {
     pub per_read_token: N,
     /// US dollars per request that no price change touches.
     pub fees: N,
-    /// How many tokens are read, by the rate of requests.
-    pub reads: PromptCurve<N>,
 }
 
 impl<'a, N: Num> Situation<'a, N> {
@@ -63,7 +63,7 @@ impl<'a, N: Num> Situation<'a, N> {
         use_cases: &'a [UseCaseWorld<N>],
     ) -> Self {
         let facts = &scenario.facts().plans[plan];
-        Self { scenario, state, plan: &state.plans[plan], facts, use_cases }
+        Self { scenario, state, plan: &state.plans[plan], plan_at: plan, facts, use_cases }
     }
 
     #[inline(always)]
@@ -89,8 +89,9 @@ impl<'a, N: Num> Situation<'a, N> {
             return StackHits::default();
         }
         let cacheable = use_case.repetition.cacheable_share;
-        let popularity = &self.use_cases[slot].popularity;
-        stack_hits(&self.plan.caches, cacheable, popularity, requests / SECS_PER_MONTH)
+        let world = &self.use_cases[slot];
+        let parts = world.cache_parts[self.plan_at];
+        stack_hits(&self.plan.caches, cacheable, &world.popularity, parts, requests / SECS_PER_MONTH)
     }
 
     /// US dollars per request for asking the response caches.
@@ -164,25 +165,44 @@ impl<'a, N: Num> Situation<'a, N> {
         !matches!(self.plan.endpoints[endpoint].prompt_cache, PromptCache::Off)
     }
 
+    /// Share of the turns of conversations that do not come to an endpoint which takes `reach` of those that no response
+    /// cache answers, at the first month's volume. A turn that overflows is taken to do so with its whole conversation.
+    #[inline(always)]
+    pub(super) fn turns_elsewhere(&self, slot: usize, reach: N) -> N {
+        let zero = N::of(0.0);
+        if !self.demand(slot).history_per_call.any_above(0.0) {
+            return zero;
+        }
+        let missed = self.hits(slot, self.use_cases[slot].requests).total().rest();
+        let reach = if matches!(self.router(slot), Router::Overflow(_)) { N::of(1.0) } else { reach };
+        (reach * missed).rest().at_least(0.0)
+    }
+
     /// How the prompt of a use case splits at an endpoint's prompt cache, by the rate of requests.
     #[inline(always)]
-    pub(super) fn prompt_curve(&self, slot: usize, endpoint: usize) -> PromptCurve<N> {
+    pub(super) fn prompt_curve(&self, slot: usize, endpoint: usize, turns_elsewhere: N) -> PromptCurve<N> {
         let place = &self.plan.endpoints[endpoint];
         let (use_case, demand) = (self.use_case(slot), self.demand(slot));
-        let min_prefix_tokens = match &self.facts.endpoints[endpoint] {
-            EndpointFacts::Api(facts) => N::of(facts.cache_min_tokens) / place.token_factor,
-            EndpointFacts::Own(_) => N::of(0.0),
+        // A provider keeps prompts; an engine's blocks hold what was answered as well.
+        let (min_prefix_tokens, resent_tokens) = match &self.facts.endpoints[endpoint] {
+            EndpointFacts::Api(facts) => {
+                (N::of(facts.cache_min_tokens) / place.token_factor, demand.history_resent)
+            }
+            EndpointFacts::Own(_) => (N::of(0.0), demand.history_resent + demand.history_answer),
         };
         PromptCurve::of(
             &place.prompt_cache,
             &PromptInputs {
                 system_tokens: demand.system_tokens,
                 history_tokens: demand.history_tokens,
+                resent_tokens,
                 retrieved_tokens: demand.retrieved_tokens,
                 user_tokens: demand.user_tokens,
                 transcript_tokens: demand.transcript_tokens,
                 calls: demand.calls,
                 requests_per_sec: N::of(0.0),
+                turns: demand.turns,
+                turns_elsewhere,
                 gap_secs: use_case.conversation.gap_secs,
                 tool_secs: use_case.agent.tool_secs,
                 min_prefix_tokens,
@@ -258,12 +278,13 @@ impl<'a, N: Num> Situation<'a, N> {
         &self,
         slot: usize,
         endpoint: usize,
+        reads: &PromptCurve<N>,
         (api, facts): (&Api<N>, &ApiFacts),
         requests: N,
         month: usize,
     ) -> Unit<N> {
         let rates = self.rates(slot, api, facts, facts.rates_of_month[month]);
-        let split = self.prompt_curve(slot, endpoint).split(requests / SECS_PER_MONTH);
+        let split = reads.split(requests / SECS_PER_MONTH);
         let long = self.long(slot, endpoint, &rates);
         let usage = self.usage(slot, endpoint, long.as_ref(), &split);
         let (bill, not_priced) = api_bill(&rates, api, &usage, month as f64);
@@ -277,11 +298,11 @@ impl<'a, N: Num> Situation<'a, N> {
         &self,
         slot: usize,
         endpoint: usize,
+        reads: &PromptCurve<N>,
         (api, facts): (&Api<N>, &ApiFacts),
         row: Option<usize>,
     ) -> UnitLine<N> {
         let rates = self.rates(slot, api, facts, row);
-        let reads = self.prompt_curve(slot, endpoint);
         let long = self.long(slot, endpoint, &rates);
         let (least, most) = reads.least_and_most();
         let low =
@@ -293,6 +314,6 @@ impl<'a, N: Num> Situation<'a, N> {
             per_read_token = most.pick_above(least, slope, N::of(0.0));
             base = low.usd - per_read_token * least;
         }
-        UnitLine { rates: row, base, per_read_token, fees: low.fees, reads }
+        UnitLine { rates: row, base, per_read_token, fees: low.fees }
     }
 }

@@ -11,10 +11,12 @@
 mod popularity;
 mod prompt;
 mod response;
+mod shared;
 
 pub use popularity::Popularity;
 pub use prompt::{PromptCurve, PromptInputs, PromptSplit, prompt_split};
 pub use response::{StackHits, response_hit, stack_hits};
+pub use shared::{CacheStream, cache_parts};
 
 use crate::quantified;
 

@@ -137,6 +137,13 @@ impl Popularity {
         fill(&self.items, &self.chance, tau.max(0.0)).held.min(self.distinct)
     }
 
+    /// [`Popularity::items_at`], and the share of requests that ask for an item that such a cache does not hold: its slope.
+    #[must_use]
+    pub(super) fn items_and_new_at(&self, tau: f64) -> (f64, f64) {
+        let Fill { held, rate, .. } = fill(&self.items, &self.chance, tau.max(0.0).min(f64::MAX));
+        (held.min(self.distinct), rate)
+    }
+
     /// How many requests an item outlives in an LRU cache of `capacity_items`: `items_at(tau) = capacity`.
     ///
     /// Infinite if everything fits, 0 for no capacity. Newton's iteration between brackets, on coordinates in which

@@ -24,6 +24,9 @@ pub struct PromptInputs<N = f64> {
     pub system_tokens: N,
     /// Conversation carried from earlier turns.
     pub history_tokens: N,
+    /// The part of one call's history that the turn before left at the endpoint in the same place; at most
+    /// `history_tokens / calls`.
+    pub resent_tokens: N,
     /// Retrieved context.
     pub retrieved_tokens: N,
     /// What the user writes.
@@ -34,6 +37,10 @@ pub struct PromptInputs<N = f64> {
     pub calls: N,
     /// Requests per second that reach this endpoint.
     pub requests_per_sec: N,
+    /// Mean turns of a conversation; >= 1.
+    pub turns: N,
+    /// Share of a conversation's turns that do not come here, 0..=1: a response cache answers them, or another endpoint.
+    pub turns_elsewhere: N,
     /// Mean seconds between two turns of a conversation.
     pub gap_secs: N,
     /// Mean seconds between two calls of an agent loop.
@@ -49,7 +56,11 @@ pub struct PromptInputs<N = f64> {
 /// - `Derived(ttl)`: each use keeps a prefix alive for another `ttl` seconds, and pauses are exponential, so a prefix
 ///   whose last use was a pause `g` ago on average is found with probability `1 - exp(-ttl / g)`:
 ///   - the system prompt, shared by all: `1 - exp(-ttl * calls/s)`, or the loop's own rate on later calls if greater;
-///   - history: the gap between turns on a request's first call, the tool's pause on its later calls;
+///   - history: on a request's first call what the last turn that came here left (`resent_tokens`, if it was the turn
+///     before), by the gaps since; on its later calls all of it, by the tool's pause. With a share `e` of the turns
+///     elsewhere, that last turn was `k` ago with chance `(1 - e) e^(k-1)`, and the history grows by as much with every
+///     turn. Summed over `k`, for a geometric number of turns of mean T and `s = e (1 - 1/T)`, exactly:
+///     `resent (1 - e) / (1 - s) (1 - exp(-(1 - s) ttl / g))`;
 ///   - the transcript: the tool's pause, except for the newest step of each call, which no call has sent before
 ///     (`2 / calls` of the transcript, exact for a fixed number of calls);
 ///   - retrieved context and the user's text: new on the first call, a prefix on the later ones.
@@ -58,7 +69,7 @@ pub struct PromptInputs<N = f64> {
 ///   request repeats is fresh. A `ttl` of 0 or less is `Off`.
 /// - If the cacheable prefix of the mean call is shorter than `min_prefix_tokens`, everything is fresh.
 ///
-/// Not modelled: history holds the newest answer, which the provider may not have kept; eviction before `ttl`.
+/// Not modelled: eviction before `ttl`; user's text that is written because the next turn goes on from it.
 /// Negative inputs count as 0.
 #[must_use]
 pub fn prompt_split<N: Num>(cache: &PromptCache<N>, inputs: &PromptInputs<N>) -> PromptSplit<N> {
@@ -83,13 +94,20 @@ pub struct PromptCurve<N = f64> {
 }
 
 impl<N: Num> PromptCurve<N> {
+    /// Of so many prompt tokens per request where nothing is cached.
+    #[must_use]
+    #[inline(always)]
+    pub fn uncached(total: N) -> Self {
+        Self { total, fresh: total, ..Self::default() }
+    }
+
     /// The curve of one use case at one endpoint; `inputs.requests_per_sec` is not looked at.
     #[must_use]
     #[inline(always)]
     pub fn of(cache: &PromptCache<N>, inputs: &PromptInputs<N>) -> Self {
         let parts = Parts::of(inputs);
         let total = parts.total();
-        let uncached = Self { total, fresh: total, ..Self::default() };
+        let uncached = Self::uncached(total);
         match *cache {
             PromptCache::Off => uncached,
             PromptCache::Given(hit) => {
@@ -158,6 +176,8 @@ impl<N: Num> PromptCurve<N> {
 struct Parts<N> {
     system: N,
     history: N,
+    /// What the first call can find of its history.
+    resent: N,
     transcript: N,
     /// Retrieved context and the user's text.
     own: N,
@@ -169,9 +189,11 @@ impl<N: Num> Parts<N> {
     #[inline(always)]
     fn of(inputs: &PromptInputs<N>) -> Self {
         let calls = inputs.calls.at_least(1.0).at_most(1e12);
+        let history = tokens(inputs.history_tokens);
         Self {
             system: tokens(inputs.system_tokens),
-            history: tokens(inputs.history_tokens),
+            history,
+            resent: tokens(inputs.resent_tokens).smaller(history / calls),
             transcript: tokens(inputs.transcript_tokens),
             own: tokens(inputs.retrieved_tokens) + tokens(inputs.user_tokens),
             calls,
@@ -193,18 +215,23 @@ impl<N: Num> Parts<N> {
 
 #[inline(always)]
 fn derived<N: Num>(parts: &Parts<N>, inputs: &PromptInputs<N>, ttl: N) -> PromptCurve<N> {
-    let Parts { system, history, transcript, own, calls, later } = *parts;
+    let Parts { system, history, resent, transcript, own, calls, later } = *parts;
     let first = later.rest();
     let in_loop = (ttl / inputs.tool_secs.at_least(PAUSE_MIN)).found_within();
     let in_loop = later.pick_above(N::of(0.0), in_loop, N::of(0.0));
-    let by_gap = (ttl / inputs.gap_secs.at_least(PAUSE_MIN)).found_within();
+    let elsewhere = inputs.turns_elsewhere.at_least(0.0).at_most(1.0);
+    // Rate at which a chain of turns that did not come here ends: with the next one that does.
+    let ends = (elsewhere * (N::of(1.0) / inputs.turns.at_least(1.0).at_most(1e12)).rest()).rest();
+    let came = elsewhere.rest() / ends.at_least(f64::MIN_POSITIVE);
+    let by_gap = came * (ends * ttl / inputs.gap_secs.at_least(PAUSE_MIN)).found_within();
     let new_steps = (N::of(2.0) / calls).at_most(1.0);
     // New text is kept only if another call will send it again; between one and two calls that is a chance.
     let repeated = (calls - 1.0).at_most(1.0);
     PromptCurve {
         total: parts.total(),
         fresh: own * first * repeated.rest(),
-        read: history * (first * by_gap + later * in_loop)
+        read: resent * by_gap
+            + history * later * in_loop
             + transcript * new_steps.rest() * in_loop
             + own * later * in_loop,
         first: system * first,
@@ -229,11 +256,14 @@ mod tests {
         PromptInputs {
             system_tokens: 3_000.0,
             history_tokens: 1_800.0,
+            resent_tokens: 600.0,
             retrieved_tokens: 1_200.0,
             user_tokens: 300.0,
             transcript_tokens: 1_500.0,
             calls: 3.0,
             requests_per_sec: 0.01,
+            turns: 4.0,
+            turns_elsewhere: 0.25,
             gap_secs: 60.0,
             tool_secs: 2.0,
             min_prefix_tokens: 0.0,
@@ -258,6 +288,8 @@ mod tests {
                     PromptInputs { calls, ..plain },
                     PromptInputs { calls, system_tokens: value, ..plain },
                     PromptInputs { calls, transcript_tokens: value, ..plain },
+                    PromptInputs { calls, resent_tokens: value, ..plain },
+                    PromptInputs { calls, turns: value, turns_elsewhere: value, ..plain },
                     PromptInputs { calls, requests_per_sec: value, ..plain },
                     PromptInputs { calls, gap_secs: value, tool_secs: value, ..plain },
                     PromptInputs { calls, min_prefix_tokens: value, ..plain },
@@ -293,24 +325,68 @@ mod tests {
     fn history_is_found_if_the_next_turn_comes_in_time() {
         let inputs = PromptInputs {
             history_tokens: 800.0,
+            resent_tokens: 500.0,
             user_tokens: 50.0,
             calls: 1.0,
             gap_secs: 300.0,
             ..PromptInputs::default()
         };
         let split = prompt_split(&derived(300.0), &inputs);
-        assert!((split.read - 800.0 * (1.0 - (-1f64).exp())).abs() < 1e-9);
+        assert!((split.read - 500.0 * (1.0 - (-1f64).exp())).abs() < 1e-9);
         assert!((split.fresh - 50.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn turns_that_went_elsewhere_leave_less_to_find_as_every_way_enumerated_says() {
+        // Turn t finds 100 (t - 1 - k + 1) tokens of the turn k before it, if that was the last one that came here.
+        let (turns, gap, ttl): (f64, f64, f64) = (5.0, 60.0, 100.0);
+        let stays: f64 = 1.0 - 1.0 / turns;
+        for elsewhere in [0.0, 0.3, 0.8, 1.0f64] {
+            let (mut resent, mut found) = (0.0, 0.0);
+            for turn in 1..400 {
+                let reached = stays.powi(turn) / turns;
+                resent += reached * 100.0 * f64::from(turn);
+                let (mut missed, mut term, mut sum) = (1.0, (-ttl / gap).exp(), 0.0);
+                for before in 1..=turn {
+                    // Erlang of `before` pauses, as one minus a sum of Poisson terms.
+                    sum += term;
+                    term *= ttl / gap / f64::from(before);
+                    found += reached
+                        * (1.0 - elsewhere)
+                        * missed
+                        * (1.0 - sum)
+                        * 100.0
+                        * f64::from(turn - before + 1);
+                    missed *= elsewhere;
+                }
+            }
+            let inputs = PromptInputs {
+                history_tokens: 1e6,
+                resent_tokens: resent,
+                calls: 1.0,
+                turns,
+                turns_elsewhere: elsewhere,
+                gap_secs: gap,
+                ..PromptInputs::default()
+            };
+            let split = prompt_split(&derived(ttl), &inputs);
+            assert!((split.read - found).abs() < 1e-6 * (1.0 + found), "{elsewhere}: {} {found}", split.read);
+        }
     }
 
     #[test]
     fn a_cache_that_never_forgets_reads_all_but_what_no_call_has_sent_before() {
         // New in 3 calls: the first one's 400 + 100, and two steps of 500; the rest has been sent before.
-        let always = PromptInputs { requests_per_sec: 1e9, ..inputs() };
+        let always = PromptInputs { requests_per_sec: 1e9, turns_elsewhere: 0.0, ..inputs() };
         let split = prompt_split(&derived(1e12), &always);
         assert!((split.written - 1_500.0).abs() < 1e-6, "{split:?}");
         assert!((split.read - 6_300.0).abs() < 1e-6, "{split:?}");
         assert!(split.fresh.abs() < 1e-9, "{split:?}");
+        // And what the turn before did not leave there; no more than the history is found.
+        let partly = prompt_split(&derived(1e12), &PromptInputs { resent_tokens: 350.0, ..always });
+        assert!((split.read - partly.read - 250.0).abs() < 1e-6, "{partly:?}");
+        let more = prompt_split(&derived(1e12), &PromptInputs { resent_tokens: 9e9, ..always });
+        assert_eq!(more, split);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Hit rate of a cache of whole answers.
 
+#[cfg(doc)]
+use super::cache_parts;
 use super::{CacheStack, DerivedHit, HitRate, Popularity, ResponseCache};
 use crate::stats::Num;
 
@@ -25,15 +27,15 @@ pub fn response_hit(hit: &HitRate<f64>, popularity: &Popularity, requests_per_se
     }
 }
 
-/// [`response_hit`] of each lane.
+/// [`response_hit`] of each lane, in a part of the capacity.
 #[inline(always)]
-fn each_hit<N: Num>(hit: &HitRate<N>, popularity: &[Popularity], requests_per_sec: N) -> N {
+fn each_hit<N: Num>(hit: &HitRate<N>, popularity: &[Popularity], part: f64, requests_per_sec: N) -> N {
     match hit {
         HitRate::Given(share) => share.at_least(0.0).at_most(1.0),
         HitRate::Derived(_) if popularity.is_empty() => N::of(0.0),
         HitRate::Derived(derived) => N::from_fn(|lane| {
             let derived = DerivedHit {
-                capacity_items: derived.capacity_items.lane(lane),
+                capacity_items: derived.capacity_items.lane(lane) * part,
                 ttl_secs: derived.ttl_secs.lane(lane),
             };
             let popularity = &popularity[lane.min(popularity.len() - 1)];
@@ -66,6 +68,8 @@ impl<N: Num> StackHits<N> {
 ///
 /// - `cacheable_share`: share of the requests that may be answered from a cache, 0..=1.
 /// - `popularity`: of the distinct requests in each lane, or one for all; without one a derived hit rate is 0.
+/// - `parts`: part of the capacity that this stream's answers take in either cache, from [`cache_parts`]; 1 if it has
+///   the caches for itself.
 /// - `requests_per_sec`: all requests, cacheable or not.
 #[must_use]
 #[inline(always)]
@@ -73,15 +77,16 @@ pub fn stack_hits<N: Num>(
     stack: &CacheStack<N>,
     cacheable_share: N,
     popularity: &[Popularity],
+    parts: [f64; 2],
     requests_per_sec: N,
 ) -> StackHits<N> {
     let asked = cacheable_share.at_least(0.0).at_most(1.0);
-    let of = |cache: &Option<ResponseCache<N>>, asked: N| match cache {
-        Some(cache) => asked * each_hit(&cache.hit, popularity, asked * requests_per_sec),
+    let of = |cache: &Option<ResponseCache<N>>, part: f64, asked: N| match cache {
+        Some(cache) => asked * each_hit(&cache.hit, popularity, part, asked * requests_per_sec),
         None => N::of(0.0),
     };
-    let exact = of(&stack.exact, asked);
-    StackHits { asked, exact, semantic: of(&stack.semantic, asked - exact) }
+    let exact = of(&stack.exact, parts[0], asked);
+    StackHits { asked, exact, semantic: of(&stack.semantic, parts[1], asked - exact) }
 }
 
 #[cfg(test)]
@@ -105,12 +110,15 @@ mod tests {
             exact: Some(cache(HitRate::Given(0.4))),
             semantic: Some(cache(HitRate::Given(0.25))),
         };
-        let hits = stack_hits(&stack, 0.8, &[], 5.0);
+        let hits = stack_hits(&stack, 0.8, &[], [1.0; 2], 5.0);
         assert!((hits.exact - 0.32).abs() < 1e-12 && (hits.semantic - 0.12).abs() < 1e-12, "{hits:?}");
         assert!((hits.total() - 0.44).abs() < 1e-12);
         let only = CacheStack { exact: None, semantic: stack.semantic };
-        assert!((stack_hits(&only, 0.8, &[], 5.0).semantic - 0.2).abs() < 1e-12);
-        assert_eq!(stack_hits(&CacheStack { exact: None, semantic: None }, 0.8, &[], 5.0).total(), 0.0);
+        assert!((stack_hits(&only, 0.8, &[], [1.0; 2], 5.0).semantic - 0.2).abs() < 1e-12);
+        assert_eq!(
+            stack_hits(&CacheStack { exact: None, semantic: None }, 0.8, &[], [1.0; 2], 5.0).total(),
+            0.0
+        );
     }
 
     #[test]
@@ -120,12 +128,12 @@ mod tests {
             exact: Some(cache(derived(500.0, 600.0))),
             semantic: Some(cache(derived(900.0, 6_000.0))),
         };
-        let hits = stack_hits(&stack, 0.5, std::slice::from_ref(&popularity), 20.0);
+        let hits = stack_hits(&stack, 0.5, std::slice::from_ref(&popularity), [1.0; 2], 20.0);
         let exact = 0.5 * response_hit(&derived(500.0, 600.0), &popularity, 10.0);
         let left = 0.5 - exact;
         let semantic = left * response_hit(&derived(900.0, 6_000.0), &popularity, 20.0 * left);
         assert!((hits.exact - exact).abs() < 1e-12 && (hits.semantic - semantic).abs() < 1e-12, "{hits:?}");
-        assert_eq!(stack_hits(&stack, 0.5, &[], 20.0).total(), 0.0);
+        assert_eq!(stack_hits(&stack, 0.5, &[], [1.0; 2], 20.0).total(), 0.0);
     }
 
     fn derived(capacity_items: f64, ttl_secs: f64) -> HitRate<f64> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::perf::{Perf, PerfStep};
 use super::roofline::StepCost;
 use super::roofline::{each_within, prefill_context, within};
-use super::steady::{Paced, largest_batch, target_limit};
+use super::steady::{Paced, largest_batch, target_limit, tpot_at_rate};
 use super::{Limit, Shape, Steady};
 use crate::stats::Num;
 
@@ -393,6 +393,14 @@ impl Perf {
             },
             limited_by,
         }
+    }
+
+    /// Time per output token of a replica to which so many calls per second come, at most that of a batch of `most`, in
+    /// seconds; the rates of the replica are taken as `factor` times those of the model.
+    #[must_use]
+    pub fn tpot_at_rate(&self, shape: &Shape, factor: f64, calls_per_sec: f64, most: f64) -> f64 {
+        let lengths = Lengths::of(shape);
+        tpot_at_rate(&(self, &lengths), calls_per_sec / within(factor, 1e-12), lengths.output, most)
     }
 
     /// Prefill on `prefill_replicas` of this deployment, decoding on `decode_replicas` of `decode`, so many users.

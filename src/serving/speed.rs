@@ -2,7 +2,8 @@
 
 use super::{
     Calibration, Deployment, Draft, GpuFacts, Memory, ModelFacts, Perf, PerfError, ServingError, Setup,
-    Shape, Steady, memory, steady, steady::calls_per_sec,
+    Shape, Steady, memory, steady,
+    steady::{calls_per_sec, tpot_of},
 };
 use crate::stats::Num;
 use crate::unit::Bytes;
@@ -100,6 +101,24 @@ impl Speed {
             Self::Calibrated(prepared) => prepared.0.steady(shape, d.capacity_factor),
         }
     }
+
+    /// Time per output token of a replica to which `calls_per_sec` come, in seconds: that of a lone sequence and of those
+    /// that run beside it, at most that of a batch of `most`.
+    #[must_use]
+    pub fn tpot_at_rate(
+        &self,
+        (model, gpu, d): (&ModelFacts, &GpuFacts, &Deployment<f64>),
+        shape: &Shape,
+        calls_per_sec: f64,
+        most: f64,
+    ) -> f64 {
+        match self {
+            Self::Stated(_) => tpot_of(model, gpu, d, shape, (calls_per_sec, most)),
+            Self::Calibrated(prepared) => {
+                prepared.0.tpot_at_rate(shape, d.capacity_factor, calls_per_sec, most)
+            }
+        }
+    }
 }
 
 impl From<PerfError> for ServingError {
@@ -159,6 +178,25 @@ mod tests {
         }
         let hopeless = speed.steady(&model, &gpu, &d, &shape(1e-4));
         assert_eq!((hopeless.limited_by, hopeless.batch), (Limit::TargetUnreachable, 1.0));
+    }
+
+    #[test]
+    fn a_token_takes_as_long_as_those_that_run_beside_it_make_it_from_alone_to_full() {
+        let (model, gpu, mut d) = case();
+        for engine in [Some(Engine::Vllm), None] {
+            d.engine = engine;
+            let speed = Speed::prepare(&model, &gpu, &d).unwrap();
+            let steady = speed.steady(&model, &gpu, &d, &shape(0.05));
+            let at = |rate: f64| speed.tpot_at_rate((&model, &gpu, &d), &shape(0.05), rate, steady.batch);
+            let mut last = at(0.0);
+            assert!(last < 0.6 * steady.tpot_secs, "{last} {steady:?}");
+            for share in [0.1, 0.5, 0.9, 0.99] {
+                let now = at(share * steady.calls_per_sec);
+                assert!(now > last && now <= steady.tpot_secs * (1.0 + 1e-9), "{share}: {now} {steady:?}");
+                last = now;
+            }
+            assert!((at(2.0 * steady.calls_per_sec) / steady.tpot_secs - 1.0).abs() < 1e-9);
+        }
     }
 
     #[test]

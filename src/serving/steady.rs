@@ -240,6 +240,18 @@ pub fn steady(
     }
 }
 
+/// Time per output token of a replica to which so many calls per second come, in seconds.
+pub(super) fn tpot_of(
+    model: &ModelFacts,
+    gpu: &GpuFacts,
+    d: &Deployment<f64>,
+    shape: &Shape,
+    (calls_per_sec, most): (f64, f64),
+) -> f64 {
+    let mix = Mix::new(model, gpu, d, shape);
+    tpot_at_rate(&mix, calls_per_sec / within(d.capacity_factor, 1e-12), mix.output_tokens, most)
+}
+
 /// The calls per second of [`steady`].
 #[inline(always)]
 pub(super) fn calls_per_sec<N: Num>(
@@ -269,6 +281,36 @@ pub(super) fn target_limit(batch: f64, max: f64, tpot_secs: f64, target: f64) ->
 pub(super) trait Paced<N> {
     /// Time per output token of one of `batch` sequences, in seconds; rises with the batch.
     fn tpot(&self, batch: N) -> N;
+}
+
+/// Time per output token where `calls_per_sec` of `output_tokens` come on their own, in seconds; that of a batch of
+/// `most` where more would have to run at once.
+///
+/// By Little's law `rate × output × time` sequences run in the mean, and whoever joins sees those beside itself: the least
+/// solution of `t = tpot(1 + rate × output × t)`, from below.
+pub(super) fn tpot_at_rate(
+    replica: &impl Paced<f64>,
+    calls_per_sec: f64,
+    output_tokens: f64,
+    most: f64,
+) -> f64 {
+    const ROUNDS: usize = 200;
+    let most = most.max(1.0);
+    let at_most = replica.tpot(most);
+    let mut secs = replica.tpot(1.0).min(at_most);
+    for _ in 0..ROUNDS {
+        let batch = 1.0 + calls_per_sec.max(0.0) * output_tokens * secs;
+        if !(batch < most) {
+            return at_most;
+        }
+        let next = replica.tpot(batch).min(at_most);
+        let settled = (next - secs).abs() <= 1e-9 * next;
+        secs = next;
+        if settled {
+            break;
+        }
+    }
+    secs
 }
 
 /// The largest batch in `1..=max` whose time per output token keeps the target, and that time; a batch of 1 where

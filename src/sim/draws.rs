@@ -35,6 +35,13 @@ impl Draws {
         u
     }
 
+    /// Strictly between 0 and 1, always the same for the same thing.
+    #[must_use]
+    #[inline]
+    pub fn uniform_of(&self, thing: u64) -> f64 {
+        self.stream.uniform(thing)
+    }
+
     /// Whether something of this probability happens; certain things take no number.
     #[inline]
     pub fn happens(&mut self, probability: f64) -> bool {

@@ -18,7 +18,7 @@ use super::job::{Done, Job, Refused};
 use super::over::{Over, Watcher};
 use super::pool::PoolEvent;
 use super::report::SimReport;
-use super::request::{Request, Source};
+use super::request::{AnsweredBy, Request, Source};
 use super::spec::{OverflowWhen, Route, SimError, SimSpec};
 use super::tally::{EndpointUse, StreamTally};
 use super::timeline::Timeline;
@@ -288,7 +288,7 @@ impl<'a> Simulation<'a> {
             Ok(()) => return,
             Err(lookup) => lookup,
         };
-        let (endpoint, wait, overflowed) = self.choose(stream);
+        let (endpoint, wait, overflowed) = self.choose(&request);
         let flight =
             Flight { request, attempts: 0, tier: 0, endpoint, overflowed, replica: None, queued: SimTime(0) };
         if overflowed {
@@ -317,6 +317,9 @@ impl<'a> Simulation<'a> {
         let Some(key) = request.key.filter(|_| self.spec.streams[stream].cacheable) else {
             return Err(SimTime(0));
         };
+        if (self.exact.is_some() || self.semantic.is_some()) && self.counted(request) {
+            self.streams[stream].asked += 1;
+        }
         let mut lookup = SimTime(0);
         for exact in [true, false] {
             let cache = if exact { &mut self.exact } else { &mut self.semantic };
@@ -363,7 +366,7 @@ impl<'a> Simulation<'a> {
             retries: 0,
             preemptions: 0,
         });
-        self.follow(request, end, true);
+        self.follow(request, end, AnsweredBy::Cache);
     }
 
     pub(super) fn tell(&mut self, over: &Over<'_>) {
@@ -373,13 +376,13 @@ impl<'a> Simulation<'a> {
     }
 
     /// What a request leads to. `end` may lie ahead: what follows comes after it.
-    pub(super) fn follow(&mut self, request: &Request, end: SimTime, served: bool) {
+    pub(super) fn follow(&mut self, request: &Request, end: SimTime, by: AnsweredBy) {
         let source = usize::from(request.stream).min(self.sources.len().saturating_sub(1));
         if !self.follows.get(source).copied().unwrap_or(false) {
             return;
         }
         let mut then = std::mem::take(&mut self.then);
-        self.sources[source].answered(request, end, served, &mut then);
+        self.sources[source].over(request, end, by, &mut then);
         for next in then.drain(..) {
             if next.at < self.spec.horizon {
                 self.push(next.at, Event::Came(Box::new(next)));
@@ -389,13 +392,18 @@ impl<'a> Simulation<'a> {
     }
 
     /// Endpoint of a request, seconds until it is sent there, and whether it is an overflow.
-    fn choose(&mut self, stream: usize) -> (usize, f64, bool) {
-        match &self.spec.streams[stream].route {
+    /// A split sends all calls of a turn to the same endpoint.
+    fn choose(&mut self, request: &Request) -> (usize, f64, bool) {
+        match &self.spec.streams[usize::from(request.stream)].route {
             Route::Single(at) => (*at, 0.0, false),
             Route::Cascade { steps, .. } => (steps[0].0, 0.0, false),
             Route::Split { shares, classifier_secs } => {
                 let all: f64 = shares.iter().map(|(_, share)| share.max(0.0)).sum();
-                let mut left = self.draws.uniform() * all;
+                let drawn = match request.prefix.turn() {
+                    Some(turn) => self.draws.uniform_of(turn),
+                    None => self.draws.uniform(),
+                };
+                let mut left = drawn * all;
                 let chosen = shares.iter().find(|(_, share)| {
                     left -= share.max(0.0);
                     left < 0.0

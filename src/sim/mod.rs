@@ -43,7 +43,7 @@ pub use prefix::{BlockReplay, Piece, Prefix, PrefixCache, Talk};
 pub use record::{Outcome, RequestRecord};
 pub use replica::Replica;
 pub use report::{PoolReport, SimReport};
-pub use request::{Key, Request, Source};
+pub use request::{AnsweredBy, Key, Request, Source};
 pub use spec::{EndpointKind, EndpointSpec, OverflowWhen, Route, SimError, SimSpec, StreamSpec};
 pub use tally::{Bin, EndpointUse, Lost, PoolSample, StreamTally, Times};
 pub use timeline::TimelineReport;

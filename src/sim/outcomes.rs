@@ -7,7 +7,7 @@ use super::engine::{Simulation, scaled};
 use super::events::Event;
 use super::job::{Done, Refused};
 use super::over::Over;
-use super::request::Request;
+use super::request::{AnsweredBy, Request};
 use super::spec::Route;
 use super::tally::Lost;
 
@@ -71,7 +71,7 @@ impl Simulation<'_> {
             retries,
             preemptions: 0,
         });
-        self.follow(&request, self.now, false);
+        self.follow(&request, self.now, AnsweredBy::Nobody);
     }
 
     pub(super) fn disembark(&mut self, place: u32) -> Request {
@@ -191,6 +191,6 @@ impl Simulation<'_> {
             retries,
             preemptions,
         });
-        self.follow(&request, end, true);
+        self.follow(&request, end, AnsweredBy::Endpoint);
     }
 }

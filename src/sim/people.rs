@@ -9,8 +9,8 @@ use crate::workload::{Count, CountKind, Length, LengthSpread, Quantiles, UseCase
 use super::answers::KEY_BITS;
 use super::arrivals::{Arrivals, Crowd, Renewal};
 use super::draws::Draws;
-use super::prefix::{Prefix, Talk};
-use super::request::{Key, Request, Source};
+use super::prefix::{Prefix, SPREAD, Talk};
+use super::request::{AnsweredBy, Key, Request, Source};
 
 /// Longest prompt or answer that is drawn, in tokens.
 const TOKENS_MAX: f64 = 1e9;
@@ -80,6 +80,8 @@ struct Under {
     turns_left: u32,
     calls_left: u32,
     history: f64,
+    /// How often the history has lost its beginning.
+    beginnings: u32,
     user: f64,
     /// What the agent's calls of this turn added.
     transcript: f64,
@@ -154,7 +156,7 @@ impl People {
         }
     }
 
-    /// What the next call asks, if it may be answered from a response cache.
+    /// What the next turn asks, if it may be answered from a response cache.
     ///
     /// Wording and meaning are drawn apart, each by the use case's popularity, as the closed form takes them: the semantic
     /// cache sees what the exact one does not answer as a stream of the same popularity.
@@ -175,7 +177,7 @@ impl People {
         if !self.follows {
             talk.calls_left = 1;
             talk.user = self.user.draw(&mut self.draws);
-            return self.call(&mut talk, at, 0);
+            return self.call(&mut talk, true, at, 0);
         }
         talk.turns_left = draw_count(&self.use_case.conversation.turns, &mut self.draws);
         let place = self.free.pop().unwrap_or_else(|| {
@@ -193,12 +195,12 @@ impl People {
         talk.calls_left = draw_count(&self.use_case.agent.calls, &mut self.draws);
         talk.user = self.user.draw(&mut self.draws);
         talk.transcript = 0.0;
-        self.call(talk, at, place)
+        self.call(talk, true, at, place)
     }
 
-    fn call(&mut self, talk: &mut Under, at: SimTime, place: u32) -> Request {
+    fn call(&mut self, talk: &mut Under, first: bool, at: SimTime, place: u32) -> Request {
         talk.calls_left -= 1;
-        let key = self.key();
+        let key = if first { self.key() } else { None };
         let use_case = &self.use_case;
         let mut output = self.output.draw(&mut self.draws);
         if let Some(most) = use_case.max_tokens {
@@ -219,9 +221,9 @@ impl People {
                 root: u64::from(self.stream) + 1,
                 root_tokens: tokens(system),
                 talk: self.sends_again.then(|| Talk {
-                    id: talk.session,
+                    id: talk.session.wrapping_add(u64::from(talk.beginnings).wrapping_mul(SPREAD)),
                     turn: talk.turn,
-                    kept_tokens: self.kept_tokens(system, talk.history),
+                    kept_tokens: self.kept_tokens(system, talk),
                 }),
             },
             key,
@@ -231,17 +233,14 @@ impl People {
     }
 
     /// Leading tokens of this turn's prompts that the next turn's begin with too. All, where a turn only adds to what was
-    /// said; the system prompt and the history, where context is retrieved anew; without the history, where it is
-    /// shortened.
-    fn kept_tokens(&self, system: f64, history: f64) -> u32 {
-        let conversation = &self.use_case.conversation;
-        let shortened = conversation.history_kept < 1.0
-            || conversation.history_limit_tokens.is_some_and(|limit| history >= limit)
-            || (self.use_case.agent.calls.expectation() > 1.0 && !self.use_case.agent.transcript_kept);
-        if shortened {
-            tokens(system)
-        } else if self.use_case.retrieved_tokens > 0.0 {
-            tokens(system + history)
+    /// said; up to the user's text, where only the agent's transcript is dropped; the system prompt and the history, where
+    /// context is retrieved anew or the turn is shortened when it becomes history. (A history that outgrows its limit
+    /// loses its beginning: see `remember`.)
+    fn kept_tokens(&self, system: f64, talk: &Under) -> u32 {
+        if self.use_case.retrieved_tokens > 0.0 || self.use_case.conversation.history_kept < 1.0 {
+            tokens(system + talk.history)
+        } else if !self.use_case.agent.transcript_kept && (talk.calls_left > 0 || talk.transcript > 0.0) {
+            tokens(system + talk.history + talk.user)
         } else {
             u32::MAX
         }
@@ -253,8 +252,11 @@ impl People {
         let transcript = if self.use_case.agent.transcript_kept { talk.transcript } else { 0.0 };
         let kept = conversation.history_kept.clamp(0.0, 1.0);
         talk.history += kept * (talk.user + talk.output + transcript);
-        if let Some(limit) = conversation.history_limit_tokens {
-            talk.history = talk.history.min(limit.max(0.0));
+        if let Some(limit) = conversation.history_limit_tokens
+            && talk.history > limit.max(0.0)
+        {
+            talk.history = limit.max(0.0);
+            talk.beginnings += 1;
         }
     }
 
@@ -283,16 +285,18 @@ impl Source for People {
         Some(self.begin(at))
     }
 
-    fn answered(&mut self, request: &Request, now: SimTime, served: bool, then: &mut Vec<Request>) {
+    fn over(&mut self, request: &Request, now: SimTime, by: AnsweredBy, then: &mut Vec<Request>) {
         if !self.follows {
             return;
         }
         let place = request.note as u32;
         let mut talk = self.talks[place as usize];
-        if served && talk.calls_left > 0 {
+        let served = by != AnsweredBy::Nobody;
+        // An answer from a cache is the answer of the whole turn.
+        if by == AnsweredBy::Endpoint && talk.calls_left > 0 {
             talk.transcript += talk.output + self.use_case.agent.tool_result_tokens.max(0.0);
             let at = self.after(self.use_case.agent.tool_secs, now);
-            then.push(self.call(&mut talk, at, place));
+            then.push(self.call(&mut talk, false, at, place));
         } else if served && talk.turns_left > 0 {
             self.remember(&mut talk);
             let at = self.after(self.use_case.conversation.gap_secs, now);

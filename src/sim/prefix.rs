@@ -55,9 +55,20 @@ pub struct Piece {
 }
 
 /// Odd, its bits well mixed (the golden ratio): spreads block numbers over identities.
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(super) const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Prefix {
+    /// Identity of the turn that it is a call of, if it is one of a conversation.
+    #[must_use]
+    pub fn turn(&self) -> Option<u64> {
+        match self {
+            Self::Session { talk: Some(talk), .. } => {
+                Some(mixed(talk.id ^ u64::from(talk.turn).wrapping_mul(SPREAD)))
+            }
+            _ => None,
+        }
+    }
+
     /// Leading blocks of `tokens` tokens that have an identity.
     fn known(&self, tokens: u64, block_tokens: u64) -> u64 {
         match self {

@@ -50,6 +50,17 @@ impl Request {
     }
 }
 
+/// What a request ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// An answer that a response cache held.
+    Cache,
+    /// An answer of an endpoint.
+    Endpoint,
+    /// None: it was refused or given up.
+    Nobody,
+}
+
 /// Where requests come from.
 ///
 /// The engine pulls: it asks for the next request when it has played all before, so that a source of any length takes
@@ -58,13 +69,13 @@ pub trait Source: Send {
     /// The next request in order of time; `None` when no more come by themselves.
     fn next(&mut self) -> Option<Request>;
 
-    /// A request was answered, or given up with `served` false, at `now`. Requests that this leads to (the next turn, the
-    /// next call of an agent, the next wish of a user) go to `then`, none of them before `now`.
-    fn answered(&mut self, request: &Request, now: SimTime, served: bool, then: &mut Vec<Request>) {
-        let _ = (request, now, served, then);
+    /// A request is over at `now`. Requests that this leads to (the next turn, the next call of an agent, the next wish of a
+    /// user) go to `then`, none of them before `now`.
+    fn over(&mut self, request: &Request, now: SimTime, by: AnsweredBy, then: &mut Vec<Request>) {
+        let _ = (request, now, by, then);
     }
 
-    /// Whether [`Source::answered`] does anything.
+    /// Whether [`Source::over`] does anything.
     fn follows(&self) -> bool {
         false
     }

@@ -140,6 +140,8 @@ pub struct StreamTally {
     pub arrived: u64,
     /// Answered by an endpoint.
     pub answered: u64,
+    /// Asked a response cache: those that may be answered from one.
+    pub asked: u64,
     /// Answered from the exact cache.
     pub exact_hits: u64,
     /// Answered from the semantic cache.
@@ -185,6 +187,7 @@ impl StreamTally {
     pub fn add(&mut self, other: &Self) {
         self.arrived += other.arrived;
         self.answered += other.answered;
+        self.asked += other.asked;
         self.exact_hits += other.exact_hits;
         self.semantic_hits += other.semantic_hits;
         self.false_hits += other.false_hits;

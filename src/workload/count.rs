@@ -18,6 +18,17 @@ impl<N: Num> Count<N> {
         self.mean.at_least(1.0).at_most(MEAN_MAX)
     }
 
+    /// Share of the sequences that have one item alone.
+    #[must_use]
+    #[inline(always)]
+    pub fn alone(&self) -> N {
+        let mean = self.expectation();
+        match self.kind {
+            CountKind::Fixed => (mean - 1.0).at_most(1.0).rest(),
+            CountKind::Geometric => N::of(1.0) / mean,
+        }
+    }
+
     /// Expected number of ordered pairs, `E[n (n - 1) / 2]`: how often an earlier item is carried by a later one.
     ///
     /// `Fixed` with whole part w and rest f: `w (w - 1) / 2 + f w`. `Geometric` with mean m: `m (m - 1)`.
@@ -34,37 +45,65 @@ impl<N: Num> Count<N> {
         }
     }
 
-    /// Mean of `min(step * i, limit)` over the items i = 0, 1, ... of a sequence, each item alike:
-    /// `E[sum over i < n] / E[n]`.
+    /// What grows by `step` with each item of a sequence, up to `limit`.
     ///
     /// The history of the average turn, if `step` is what each turn adds. Closed for both kinds: below the limit
     /// the sum is arithmetic (fixed) or arithmetic-geometric, above it every item counts `limit`.
     #[must_use]
     #[inline(always)]
-    pub fn mean_ramp(&self, step: N, limit: Option<N>) -> N {
+    pub fn ramp(&self, step: N, limit: Option<N>) -> Ramp<N> {
         let mean = self.expectation();
-        let unlimited = step * self.pairs() / mean;
+        let rising = step * self.pairs() / mean;
+        let unlimited = Ramp { mean: rising, rising, rising_items: (mean - 1.0) / mean };
         let Some(limit) = limit else { return unlimited };
         let below = (limit / step).map(f64::floor);
         let limited = match self.kind {
             CountKind::Fixed => {
                 let (whole, rest) = split(mean);
-                let rising = below.smaller(whole - 1.0);
-                let all = step * rising * (rising + 1.0) / 2.0 + limit * (whole - 1.0 - rising);
-                (all + rest * (step * whole).smaller(limit)) / mean
+                let items = below.smaller(whole - 1.0);
+                let sum = step * items * (items + 1.0) / 2.0;
+                let all = sum + limit * (whole - 1.0 - items);
+                let last = whole.pick_above(below, N::of(0.0), rest);
+                Ramp {
+                    mean: (all + rest * (step * whole).smaller(limit)) / mean,
+                    rising: (sum + last * step * whole) / mean,
+                    rising_items: (items + last) / mean,
+                }
             }
             CountKind::Geometric => {
                 // Item i is reached by r^i of the sequences; each step j <= below adds `step` to all items from j on.
                 let ln_r = (N::of(-1.0) / mean).map(f64::ln_1p);
                 let r = (N::of(1.0) / mean).rest();
-                let full = step * r * -(below * ln_r).map(f64::exp_m1) * mean;
-                let sum = full + (limit - step * below) * ((below + 1.0) * ln_r).e_to();
-                r.pick_above(N::of(0.0), sum, N::of(0.0))
+                let within = -(below * ln_r).map(f64::exp_m1);
+                let beyond = ((below + 1.0) * ln_r).e_to();
+                let full = step * r * within * mean;
+                let only = |value: N| r.pick_above(N::of(0.0), value, N::of(0.0));
+                Ramp {
+                    mean: only(full + (limit - step * below) * beyond),
+                    rising: only((full - step * below * beyond).at_least(0.0)),
+                    rising_items: only(r * within),
+                }
             }
         };
         // A limit that is never reached, a step of 0 included.
-        N::of(1e18).pick_above(limit / step, limited, unlimited)
+        let reached = |limited, unlimited| N::of(1e18).pick_above(limit / step, limited, unlimited);
+        Ramp {
+            mean: reached(limited.mean, unlimited.mean),
+            rising: reached(limited.rising, unlimited.rising),
+            rising_items: reached(limited.rising_items, unlimited.rising_items),
+        }
     }
+}
+
+/// Means over the items i = 0, 1, ... of a sequence, each item alike: `E[sum over i < n] / E[n]`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Ramp<N = f64> {
+    /// Of `min(step * i, limit)`.
+    pub mean: N,
+    /// Of `step * i` while that is within the limit, 0 beyond it.
+    pub rising: N,
+    /// Share of the items from the second on whose `step * i` is within the limit.
+    pub rising_items: N,
 }
 
 impl Count<f64> {
@@ -146,6 +185,8 @@ pub(super) mod tests {
                 enumerate(&count).iter().map(|&(n, p)| p * f64::from(n) * (f64::from(n) - 1.0) / 2.0).sum();
             check(&format!("mean of {count:?}"), count.expectation(), mean);
             check(&format!("pairs of {count:?}"), count.pairs(), pairs);
+            let alone: f64 = enumerate(&count).iter().filter(|(n, _)| *n == 1).map(|(_, p)| p).sum();
+            check(&format!("alone of {count:?}"), count.alone(), alone);
         }
     }
 
@@ -153,13 +194,19 @@ pub(super) mod tests {
     fn the_ramp_is_the_sum_over_every_sequence_enumerated() {
         for count in counts() {
             for limit in [None, Some(0.0), Some(50.0), Some(100.0), Some(730.0), Some(1e300)] {
-                let at = |i: u32| (100.0 * f64::from(i)).min(limit.unwrap_or(f64::MAX));
-                let (mut sum, mut mean) = (0.0, 0.0);
+                let most = limit.unwrap_or(f64::MAX);
+                let at = |i: u32| 100.0 * f64::from(i);
+                let (mut sum, mut rising, mut items, mut mean) = (0.0, 0.0, 0.0, 0.0);
                 for (n, p) in enumerate(&count) {
-                    sum += p * (0..n).map(at).sum::<f64>();
+                    sum += p * (0..n).map(|i| at(i).min(most)).sum::<f64>();
+                    rising += p * (1..n).map(at).filter(|at| *at <= most).sum::<f64>();
+                    items += p * (1..n).map(at).filter(|at| *at <= most).count() as f64;
                     mean += p * f64::from(n);
                 }
-                check(&format!("{count:?}, limit {limit:?}"), count.mean_ramp(100.0, limit), sum / mean);
+                let found = count.ramp(100.0, limit);
+                check(&format!("{count:?}, limit {limit:?}"), found.mean, sum / mean);
+                check(&format!("rising, {count:?}, limit {limit:?}"), found.rising, rising / mean);
+                check(&format!("items, {count:?}, limit {limit:?}"), found.rising_items, items / mean);
             }
         }
     }
@@ -186,12 +233,11 @@ pub(super) mod tests {
                 let count = Count { mean, kind };
                 for step in [0.0, 1e-310, 1.0, 1e45] {
                     for limit in [None, Some(0.0), Some(1e-300), Some(1.0), Some(1e15)] {
-                        let ramp = count.mean_ramp(step, limit);
-                        assert!(ramp.is_finite() && ramp >= 0.0, "{count:?} {step} {limit:?}: {ramp}");
-                        assert!(
-                            limit.is_none_or(|limit| ramp <= limit * (1.0 + 1e-12)),
-                            "{count:?} {step} {limit:?}: {ramp}"
-                        );
+                        let Ramp { mean, rising, rising_items } = count.ramp(step, limit);
+                        let what = format!("{count:?} {step} {limit:?}: {mean} {rising} {rising_items}");
+                        assert!(mean.is_finite() && (0.0..=mean * (1.0 + 1e-6)).contains(&rising), "{what}");
+                        assert!((0.0..=1.0).contains(&rising_items), "{what}");
+                        assert!(limit.is_none_or(|limit| mean <= limit * (1.0 + 1e-12)), "{what}");
                     }
                 }
                 assert!(count.pairs() >= 0.0 && count.pairs().is_finite());

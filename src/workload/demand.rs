@@ -49,6 +49,11 @@ pub struct Demand<N = f64> {
     pub turns: N,
     /// The average turn's history, sent with each of its calls, in tokens.
     pub history_per_call: N,
+    /// The part of it with which the prompt of the turn before went on after the system prompt: what a cache of prompts
+    /// can find. See [`Demand::of`].
+    pub history_resent: N,
+    /// The newest answer in it, where that follows right after what was resent: a cache that keeps answers finds it too.
+    pub history_answer: N,
     /// What one step of the agent loop adds to the next call: its output and the tool's result, in tokens.
     pub step_tokens: N,
 }
@@ -58,17 +63,24 @@ impl<N: Num> Demand<N> {
     ///
     /// An early stop cuts the answer that would have been generated, limit included:
     /// `O = E[min(X, max_tokens)] (1 - share (1 - at_fraction))`.
+    ///
+    /// A prompt is laid out as system prompt, history, retrieved context, the user's text, transcript. Turn t > 1 thus
+    /// begins like turn t - 1 as far as
+    /// - all but the newest answer, `H_t - O`, where a turn only adds to what was said;
+    /// - `H_(t-1)`, where the newest turn is not carried as it was sent: context is retrieved anew in its place, or it is
+    ///   shortened (`history_kept` below 1);
+    /// - the system prompt alone, where the history has outgrown its limit and lost its beginning.
     #[must_use]
     #[inline(always)]
     pub fn of(use_case: &UseCase<N>) -> Self {
         let parts = Parts::of(use_case);
         let calls = parts.calls;
         let retries = Attempts::of(&use_case.retries);
-        let history = use_case.conversation.turns.mean_ramp(parts.history_step, parts.history_limit);
+        let history = use_case.conversation.turns.ramp(parts.history_step, parts.history_limit);
         Self {
             calls,
             system_tokens: parts.system * calls,
-            history_tokens: history * calls,
+            history_tokens: history.mean * calls,
             retrieved_tokens: parts.retrieved * calls,
             user_tokens: parts.user * calls,
             transcript_tokens: parts.step * use_case.agent.calls.pairs(),
@@ -79,7 +91,9 @@ impl<N: Num> Demand<N> {
             success: retries.success,
             attempts: retries.attempts,
             turns: use_case.conversation.turns.expectation(),
-            history_per_call: history,
+            history_per_call: history.mean,
+            history_resent: (history.rising - parts.newest * history.rising_items).at_least(0.0),
+            history_answer: parts.answer * history.rising_items,
             step_tokens: parts.step,
         }
     }
@@ -120,6 +134,10 @@ pub(super) struct Parts<N = f64> {
     pub(super) step: N,
     /// What a turn adds to the history.
     pub(super) history_step: N,
+    /// The part of it that the turn's own prompt did not hold at this place.
+    pub(super) newest: N,
+    /// The answer in it, where it follows right after what the turn's prompt held.
+    pub(super) answer: N,
     pub(super) history_limit: Option<N>,
 }
 
@@ -136,14 +154,23 @@ impl<N: Num> Parts<N> {
         let transcript = if use_case.agent.transcript_kept { (calls - 1.0) * step } else { N::of(0.0) };
         let user = use_case.user_tokens.mean();
         let conversation = &use_case.conversation;
+        let kept = share(conversation.history_kept);
+        let history_step = kept * (user + output + transcript);
+        let retrieved = tokens(use_case.retrieved_tokens);
+        // Whether a turn is carried where and as it was sent; else nothing of it is.
+        let (zero, one) = (N::of(0.0), N::of(1.0));
+        let as_sent = retrieved.pick_above(zero, zero, one.pick_above(kept, zero, one));
+        let followed = if use_case.agent.transcript_kept { one } else { use_case.agent.calls.alone() };
         Self {
             system: tokens(use_case.system_prompt_tokens),
-            retrieved: tokens(use_case.retrieved_tokens),
+            retrieved,
             user,
             output,
             calls,
             step,
-            history_step: share(conversation.history_kept) * (user + output + transcript),
+            history_step,
+            newest: as_sent.pick_above(zero, output, history_step),
+            answer: as_sent * followed * output,
             history_limit: conversation.history_limit_tokens.map(tokens),
         }
     }
@@ -168,6 +195,8 @@ impl<N: Num> Demand<N> {
             attempts: self.attempts.lane(lane),
             turns: self.turns.lane(lane),
             history_per_call: self.history_per_call.lane(lane),
+            history_resent: self.history_resent.lane(lane),
+            history_answer: self.history_answer.lane(lane),
             step_tokens: self.step_tokens.lane(lane),
         }
     }
@@ -184,6 +213,8 @@ impl<N: Num> Parts<N> {
             calls: self.calls.lane(lane),
             step: self.step.lane(lane),
             history_step: self.history_step.lane(lane),
+            newest: self.newest.lane(lane),
+            answer: self.answer.lane(lane),
             history_limit: self.history_limit.map(|limit| limit.lane(lane)),
         }
     }
@@ -287,9 +318,22 @@ pub(super) mod tests {
         for (conversation_turns, p_turns) in enumerate(&use_case.conversation.turns) {
             turns += p_turns * f64::from(conversation_turns);
             for turn in 0..conversation_turns {
-                let history = (f64::from(turn) * added)
-                    .min(use_case.conversation.history_limit_tokens.unwrap_or(f64::MAX));
-                sum.history_tokens += p_turns * history;
+                let limit = use_case.conversation.history_limit_tokens.unwrap_or(f64::MAX);
+                let at = |turn: u32| (f64::from(turn) * added).min(limit);
+                sum.history_tokens += p_turns * at(turn);
+                sum.history_per_call += p_turns * at(turn);
+                if turn == 0 || f64::from(turn) * added > limit {
+                    continue;
+                }
+                let whole = use_case.conversation.history_kept >= 1.0 && use_case.retrieved_tokens <= 0.0;
+                // The turn before sent its own history and, if that is carried on as it was, all but its answer.
+                sum.history_resent += p_turns * if whole { at(turn) - output } else { at(turn - 1) };
+                let adjacent = if use_case.agent.transcript_kept {
+                    1.0
+                } else {
+                    agent.iter().filter(|(calls, _)| *calls == 1).map(|(_, p)| p).sum()
+                };
+                sum.history_answer += p_turns * if whole { adjacent * output } else { 0.0 };
             }
         }
         for &(calls, p_calls) in &agent {
@@ -305,6 +349,9 @@ pub(super) mod tests {
             }
         }
         sum.history_tokens *= mean_calls / turns;
+        for per_turn in [&mut sum.history_per_call, &mut sum.history_resent, &mut sum.history_answer] {
+            *per_turn /= turns;
+        }
         sum
     }
 
@@ -312,11 +359,13 @@ pub(super) mod tests {
     fn expectations_are_those_of_every_conversation_turn_and_call_enumerated() {
         for turns in counts() {
             for calls in counts() {
-                for (limit, kept, transcript_kept) in [
-                    (None, 1.0, false),
-                    (None, 0.6, true),
-                    (Some(900.0), 1.0, true),
-                    (Some(5_000.0), 0.5, false),
+                for (limit, kept, transcript_kept, retrieved) in [
+                    (None, 1.0, false, 400.0),
+                    (None, 1.0, false, 0.0),
+                    (None, 0.6, true, 0.0),
+                    (Some(900.0), 1.0, true, 400.0),
+                    (Some(3_900.0), 1.0, true, 0.0),
+                    (Some(5_000.0), 0.5, false, 0.0),
                 ] {
                     let mut use_case = one_call();
                     use_case.conversation.turns = turns.clone();
@@ -325,10 +374,14 @@ pub(super) mod tests {
                     use_case.agent.calls = calls.clone();
                     use_case.agent.transcript_kept = transcript_kept;
                     use_case.reasoning_tokens = 70.0;
+                    use_case.retrieved_tokens = retrieved;
                     let (found, expected) = (Demand::of(&use_case), enumerated(&use_case));
                     check("calls", found.calls, expected.calls);
                     check("system", found.system_tokens, expected.system_tokens);
                     check("history", found.history_tokens, expected.history_tokens);
+                    check("history per call", found.history_per_call, expected.history_per_call);
+                    check("resent", found.history_resent, expected.history_resent);
+                    check("answer", found.history_answer, expected.history_answer);
                     check("retrieved", found.retrieved_tokens, expected.retrieved_tokens);
                     check("user", found.user_tokens, expected.user_tokens);
                     check("transcript", found.transcript_tokens, expected.transcript_tokens);

@@ -38,8 +38,10 @@ pub fn with_findings(draft: &ScenarioDraft, traffic: &Traffic, needed: &[Replica
         return draft;
     }
     let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
-    let exact = share(traffic.total.exact_hits, arrived);
-    let semantic = share(traffic.total.semantic_hits, arrived.saturating_sub(traffic.total.exact_hits));
+    // As stated hit rates are: of the calls that ask each cache.
+    let total = &traffic.total;
+    let exact = share(total.exact_hits, total.asked);
+    let semantic = share(total.semantic_hits, total.asked.saturating_sub(total.exact_hits));
     for (cache, hit) in [(&mut plan.caches.exact, exact), (&mut plan.caches.semantic, semantic)] {
         if let Some(cache) = cache
             && matches!(cache.hit, HitRate::Derived(_))

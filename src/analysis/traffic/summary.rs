@@ -90,6 +90,8 @@ pub struct StreamTraffic {
     pub arrived: u64,
     /// Answered by an endpoint.
     pub answered: u64,
+    /// Asked a response cache: those that may be answered from one.
+    pub asked: u64,
     /// Answered from the exact cache.
     pub exact_hits: u64,
     /// Answered from the semantic cache.
@@ -145,6 +147,7 @@ impl StreamTraffic {
             id: id.to_owned(),
             arrived: sum.arrived,
             answered: sum.answered,
+            asked: sum.asked,
             exact_hits: sum.exact_hits,
             semantic_hits: sum.semantic_hits,
             false_hits: sum.false_hits,
