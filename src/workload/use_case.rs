@@ -123,7 +123,8 @@ quantified! {
         pub turns: Count<Q>,
         /// Mean seconds between two turns (exponential): what a provider's prompt cache must outlive.
         pub gap_secs: Q,
-        /// Share of what was said that is carried on, 0..=1; below 1 means summarising.
+        /// Share of what was said that is carried on, 0..=1; below 1 means that each turn is summarised, once, when it
+        /// becomes history.
         pub history_kept: Q,
         /// Longest history that is carried, in tokens; none means all of it.
         pub history_limit_tokens: Option<Q>,

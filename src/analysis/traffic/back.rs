@@ -88,6 +88,19 @@ fn tells_prefixes(traffic: &Traffic) -> bool {
     !traffic.replayed || traffic.endpoints.iter().any(|endpoint| endpoint.usage.cached_tokens > 0)
 }
 
+/// Share of the first month's requests that may be answered from a response cache.
+fn asked_share(scenario: &Scenario) -> f64 {
+    let use_cases = &scenario.point().workload.use_cases;
+    let (mut all, mut asked) = (0.0, 0.0);
+    for use_case in scenario.facts().use_cases.iter().map(|facts| &use_cases[facts.position]) {
+        all += use_case.requests_per_day;
+        if !use_case.constraints.no_shared_cache {
+            asked += use_case.requests_per_day * use_case.repetition.cacheable_share.clamp(0.0, 1.0);
+        }
+    }
+    if all > 0.0 { asked / all } else { 0.0 }
+}
+
 /// What the findings change: each figure that was replaced, and the plan's cost.
 ///
 /// # Errors
@@ -120,9 +133,9 @@ pub fn effect(
         ),
         row(
             "caches",
-            "share of calls answered from a response cache".into(),
-            before.cache_hit_share,
-            traffic.total.hit_share(),
+            "share of the calls that ask a response cache which it answers".into(),
+            before.cache_hit_share / asked_share(scenario).max(f64::MIN_POSITIVE),
+            (traffic.total.exact_hits + traffic.total.semantic_hits) as f64 / traffic.total.asked.max(1) as f64,
         ),
     ];
     if !tells_answers(traffic) {
