@@ -32,6 +32,10 @@ const VOLUME_MAX: f64 = 1e11;
 /// The axis always reaches this factor beyond today's volume on both sides.
 const REACH: f64 = 100.0;
 
+/// Draws behind the bands of a decision, in the terminal and in the window: each costs every plan at every volume, and a
+/// band's ends are known to about a percent.
+pub const BAND_TRIALS: u32 = 2048;
+
 /// Draws in the first block of bands, so that a first picture is quick.
 const FIRST_BLOCK: u32 = 128;
 

@@ -25,7 +25,7 @@ pub mod this_machine;
 pub mod traffic;
 mod wide;
 
-pub use breakeven::{break_even, break_even_bands, break_even_bands_beside};
+pub use breakeven::{BAND_TRIALS, break_even, break_even_bands, break_even_bands_beside};
 pub use evaluate::evaluate;
 pub use montecarlo::{forecast, forecast_until};
 pub use sensitivity::sensitivity;

@@ -21,9 +21,6 @@ use super::view::Shown;
 /// How long the draft rests before sensitivity is computed.
 const REST: Duration = Duration::from_millis(250);
 
-/// Draws of the bands over volume: each costs every plan at every volume, and a band needs no more than a percent.
-const BAND_TRIALS_MAX: u32 = 2048;
-
 /// Draws of a forecast on the calling thread: enough for an answer, and soon over.
 const INLINE_TRIALS_MAX: u32 = 512;
 
@@ -230,7 +227,7 @@ impl Live {
             return;
         }
         self.bands_asked = Some((drawn, revision));
-        let trials = self.place.trials(scenario.draft().settings.trials).min(BAND_TRIALS_MAX);
+        let trials = self.place.trials(scenario.draft().settings.trials).min(analysis::BAND_TRIALS);
         let (of, awaited) = (Arc::clone(scenario), Arc::clone(&self.awaited));
         self.bands.submit(revision, move |ctl| {
             ctl.honour_stop_after_first_partial();

@@ -27,9 +27,6 @@ pub(super) struct Args {
 }
 
 /// Everything that a decision rests on.
-/// Draws behind the bands of the crossings: their ends are then known to about a percent.
-const BAND_TRIALS: u32 = 1024;
-
 #[derive(Serialize)]
 struct Decision {
     estimate: Outcome,
@@ -48,7 +45,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let estimate = analysis::evaluate(&scenario);
     let trials = draft.settings.trials;
     let (drawn, partial) = forecast::drawn(&scenario, trials);
-    let break_even = analysis::break_even_bands(&scenario, trials.min(BAND_TRIALS), &mut |_| !partial);
+    let break_even = analysis::break_even_bands(&scenario, trials.min(analysis::BAND_TRIALS), &mut |_| !partial);
     let name = &draft.name;
     let money = draft.settings.money();
     if args.json {
