@@ -45,7 +45,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let estimate = analysis::evaluate(&scenario);
     let trials = draft.settings.trials;
     let (drawn, partial) = forecast::drawn(&scenario, trials);
-    let break_even = analysis::break_even_bands(&scenario, trials.min(analysis::BAND_TRIALS), &mut |_| !partial);
+    let break_even =
+        analysis::break_even_bands(&scenario, trials.min(analysis::BAND_TRIALS), &mut |_| !partial);
     let name = &draft.name;
     let money = draft.settings.money();
     if args.json {

@@ -135,7 +135,8 @@ pub fn effect(
             "caches",
             "share of the calls that ask a response cache which it answers".into(),
             before.cache_hit_share / asked_share(scenario).max(f64::MIN_POSITIVE),
-            (traffic.total.exact_hits + traffic.total.semantic_hits) as f64 / traffic.total.asked.max(1) as f64,
+            (traffic.total.exact_hits + traffic.total.semantic_hits) as f64
+                / traffic.total.asked.max(1) as f64,
         ),
     ];
     if !tells_answers(traffic) {

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use eframe::egui::{Button, Label, ProgressBar, RichText, ScrollArea, Ui, vec2};
 use egui_extras::{Column, TableBuilder};
-use egui_plot::{MarkerShape, Plot, PlotPoint, PlotPoints, Points};
+use egui_plot::PlotPoint;
 
 use super::Page;
 use super::serving::plan::{self, Target};
 use crate::analysis::sizing::{Candidate, Objective, Sizes};
 use crate::app::action::Action;
 use crate::app::plots::axis::log;
+use crate::app::plots::front::{self, Figure, FrontPlot};
 use crate::app::sizing::SizeWish;
 use crate::app::theme::{Theme, space};
 use crate::app::view::{Outbox, Session, View};
@@ -199,13 +200,7 @@ fn objectives_ui(ui: &mut Ui, state: &mut SizeState, sizes: &Sizes) {
         ui.label(RichText::new("Best by").color(Theme::of(ui.ctx()).text_weak));
         for best in &sizes.best {
             let on = state.objective == best.objective && state.picked.is_none();
-            let hover = format!(
-                "{} of {} × {}, {} a month",
-                replicas_of(&best.candidate),
-                best.candidate.gpus_per_replica,
-                best.candidate.gpu,
-                format::usd(best.candidate.usd_per_month)
-            );
+            let hover = in_a_line(&best.candidate);
             if ui.add(Button::selectable(on, best.objective.label())).on_hover_text(hover).clicked() {
                 (state.objective, state.picked) = (best.objective, None);
             }
@@ -286,18 +281,28 @@ fn found_ui(ui: &mut Ui, state: &mut SizeState, sizes: &Sizes, chosen: Option<&C
         let latency = |ui: &mut Ui| {
             heading(ui, "Cost against time of a call", |_| {});
             let time = |c: &Candidate| log(c.call_secs);
-            if let Some(c) =
-                front_ui(ui, "Cost against time of a call", sizes, chosen, &time, format::secs, true)
-            {
+            let figure = Figure { name: "time of a call", is_log: true, tick: format::secs };
+            if let Some(c) = front_ui(ui, "Cost against time of a call", sizes, chosen, &time, figure) {
                 **picked.borrow_mut() = Some(c);
             }
         };
         let quality = |ui: &mut Ui| {
             heading(ui, "Cost against quality", |_| {});
             let value = |c: &Candidate| c.quality;
-            if let Some(c) =
-                front_ui(ui, "Cost against quality", sizes, chosen, &value, format::percent, false)
-            {
+            let alike = sizes
+                .front
+                .iter()
+                .all(|c| sizes.front.first().is_some_and(|first| first.quality == c.quality));
+            if let Some(first) = sizes.front.first().filter(|_| alike) {
+                let words = format!(
+                    "All have the quality that is entered for the model, {}; models of another quality make a choice of it.",
+                    format::percent(first.quality)
+                );
+                ui.label(RichText::new(words).color(Theme::of(ui.ctx()).text_weak));
+                return;
+            }
+            let figure = Figure { name: "quality", is_log: false, tick: format::percent };
+            if let Some(c) = front_ui(ui, "Cost against quality", sizes, chosen, &value, figure) {
                 **picked.borrow_mut() = Some(c);
             }
         };
@@ -317,54 +322,36 @@ fn found_ui(ui: &mut Ui, state: &mut SizeState, sizes: &Sizes, chosen: Option<&C
 /// The front with cost upwards; a click picks the nearest.
 fn front_ui(
     ui: &mut Ui,
-    name: &str,
+    title: &str,
     sizes: &Sizes,
     chosen: Option<&Candidate>,
     value: &dyn Fn(&Candidate) -> f64,
-    tick: fn(f64) -> String,
-    is_log: bool,
+    figure: Figure,
 ) -> Option<Candidate> {
-    let theme = Theme::of(ui.ctx());
     let point = |c: &Candidate| PlotPoint::new(value(c), log(c.usd_per_month));
-    let of = |rows: &mut dyn Iterator<Item = &Candidate>| PlotPoints::Owned(rows.map(point).collect());
-    let shown = move |x: f64| if is_log { tick(10f64.powf(x)) } else { tick(x) };
-    let plot = Plot::new(name)
-        .height(PLOT)
-        .allow_zoom(false)
-        .allow_drag(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .show_grid(true)
-        .set_margin_fraction(vec2(0.12, 0.12))
-        .x_axis_formatter(move |mark, _| shown(mark.value))
-        .y_axis_formatter(|mark, _| format::usd(10f64.powf(mark.value)));
-    let response = plot.show(ui, |plot| {
-        let dots = |rows: PlotPoints<'static>, radius: f32, color| {
-            Points::new("", rows).radius(radius).color(color).shape(MarkerShape::Circle)
-        };
-        plot.points(dots(of(&mut sizes.by_gpu.iter()), 2.5, theme.text_weak.gamma_multiply(0.6)));
-        plot.points(dots(of(&mut sizes.front.iter()), 4.0, theme.accent));
-        if let Some(chosen) = chosen {
-            plot.points(dots(of(&mut std::iter::once(chosen)), 6.5, theme.good));
-        }
-        plot.pointer_coordinate().filter(|_| plot.response().clicked())
-    });
-    let front = sizes.front.len();
-    let text = format!("{name}: {front} choices that nothing beats");
-    response
-        .response
-        .widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Image, true, &text));
-    let at = response.inner?;
-    let far = |c: &&Candidate| {
-        let p = point(c);
-        ((p.x - at.x) / value_span(sizes, value)).powi(2) + (p.y - at.y).powi(2)
+    let hover = |at: usize| sizes.front.get(at).map(in_a_line);
+    let plot = FrontPlot {
+        title,
+        figure,
+        behind: sizes.by_gpu.iter().map(point).collect(),
+        front: sizes.front.iter().map(point).collect(),
+        chosen: chosen.map(point),
+        height: PLOT,
+        hover: &hover,
     };
-    sizes.front.iter().min_by(|a, b| far(a).total_cmp(&far(b))).cloned()
+    front::front_ui(ui, &plot).and_then(|at| sizes.front.get(at).cloned())
 }
 
-fn value_span(sizes: &Sizes, value: &dyn Fn(&Candidate) -> f64) -> f64 {
-    let values = || sizes.front.iter().map(value);
-    (values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min)).max(1e-6)
+/// A choice in a line.
+fn in_a_line(c: &Candidate) -> String {
+    format!(
+        "{} of {} × {}, {} a month, first token after {}",
+        replicas_of(c),
+        c.gpus_per_replica,
+        c.gpu,
+        format::usd(c.usd_per_month),
+        format::secs(c.ttft_secs)
+    )
 }
 
 /// Heads of the table.

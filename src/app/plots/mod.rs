@@ -10,6 +10,7 @@ pub mod concurrency;
 pub mod cursor;
 pub mod data;
 pub mod drivers;
+pub mod front;
 pub mod histogram;
 pub mod memory;
 pub mod months;
