@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use eframe::egui::Vec2b;
-use egui_plot::{CoordinatesFormatter, Corner, GridInput, GridMark, Plot, log_grid_spacer};
+use egui_plot::{GridInput, GridMark, Plot, log_grid_spacer};
 
 use crate::app::theme::Theme;
 use crate::unit::format::{self, Money};
@@ -121,7 +121,6 @@ pub(super) fn still_log_plot(title: &str, height: f32, theme: &Theme) -> Plot<'s
         .auto_bounds(Vec2b::FALSE)
         .x_grid_spacer(log_marks)
         .y_grid_spacer(log_marks)
-        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
         .cursor_color(theme.line)
 }
 

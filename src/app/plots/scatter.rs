@@ -5,8 +5,7 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 use egui_plot::{
-    CoordinatesFormatter, Corner, FilledArea, HoverPosition, Line, MarkerShape, Plot, PlotPoint, PlotPoints,
-    PlotUi, Points, Text,
+    FilledArea, HoverPosition, Line, MarkerShape, Plot, PlotPoint, PlotPoints, PlotUi, Points, Text,
 };
 
 use super::axis;
@@ -78,7 +77,6 @@ pub fn scatter_ui(ui: &mut Ui, how: &Scatter<'_>) {
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(50.0)
         .label_formatter(hover)
-        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
         .cursor_color(theme.line)
         .show(ui, |plot| {
             bands_ui(plot, (low, high), &theme);

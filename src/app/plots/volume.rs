@@ -2,8 +2,8 @@
 
 use eframe::egui::{Align2, Rangef, RichText, TextStyle, Ui, Vec2b};
 use egui_plot::{
-    CoordinatesFormatter, Corner, FilledArea, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint,
-    PlotPoints, PlotUi, Points, Text, VLine,
+    FilledArea, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, PlotUi, Points,
+    Text, VLine,
 };
 
 use super::axis;
@@ -83,7 +83,6 @@ pub fn volume_plot_ui(ui: &mut Ui, break_even: &BreakEven, how: VolumePlot, mark
         .custom_y_axes(vec![axes(true)])
         .y_axis_min_width(46.0)
         .label_formatter(hover)
-        .coordinates_formatter(Corner::LeftBottom, CoordinatesFormatter::new(|_, _| String::new()))
         .cursor_color(theme.line)
         .show(ui, |plot| {
             if !how.movable {
