@@ -247,8 +247,8 @@ fn source_ui(ui: &mut Ui, source: &Source, theme: &Theme) {
     let text = RichText::new(format!("{} {}", source.read, source.citation)).small().color(theme.text_weak);
     match &source.url {
         Some(url) => {
-            let link = ui.add(eframe::egui::Hyperlink::from_label_and_url(text, url));
-            link.on_hover_text(format!("{}\n{url}", source.citation));
+            // The link shows its address itself when hovered.
+            ui.add(eframe::egui::Hyperlink::from_label_and_url(text, url));
         }
         None => {
             ui.add(Label::new(text).truncate()).on_hover_text(&source.citation);

@@ -254,13 +254,17 @@ fn limits_ui(plot: &mut PlotUi<'_>, break_even: &BreakEven, all: bool, theme: &T
                 .color(theme.plan(limit.plan)),
         );
         if limit.decisive {
-            let text = RichText::new(format!(" limit {}", format::tokens_per_day(limit.tokens_per_day)))
+            // Towards the middle of the plot, where there is room.
+            let bounds = plot.plot_bounds();
+            let is_right = at[0] > f64::midpoint(bounds.min()[0], bounds.max()[0]);
+            let anchor = if is_right { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
+            let text = RichText::new(format!(" limit {} ", format::tokens_per_day(limit.tokens_per_day)))
                 .small()
                 .strong()
                 .color(theme.text_strong)
                 .background_color(theme.surface.gamma_multiply(0.8));
             let place = PlotPoint::new(at[0], at[1] - 0.6 * line_height(plot));
-            plot.text(Text::new("", place, text).anchor(Align2::LEFT_TOP).allow_hover(false));
+            plot.text(Text::new("", place, text).anchor(anchor).allow_hover(false));
         }
     }
 }
