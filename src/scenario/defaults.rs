@@ -135,6 +135,7 @@ impl UseCase<Estimate> {
             retries: Retries {
                 failure: fixed("retries.failure"),
                 max_retries: 2,
+                timeout_secs: None,
                 billed_share: fixed("retries.billed_share"),
             },
             embedding: None,

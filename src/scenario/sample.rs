@@ -43,6 +43,7 @@ fn use_cases() -> Vec<UseCase<Estimate>> {
     let mut chat = UseCase::new("chat", "Support chat");
     chat.growth = Growth::Compound(Fixed(0.05));
     chat.max_tokens = Some(Fixed(512.0));
+    chat.retries.timeout_secs = Some(Fixed(600.0));
     chat.conversation.history_limit_tokens = Some(Fixed(4000.0));
     chat.embedding = Some(Embedding {
         price: "text-embedding-3-small".to_owned(),

@@ -16,7 +16,7 @@ use super::endpoint::{Endpoint, endpoint};
 use super::events::{Event, Queued};
 use super::job::{Done, Job, Refused};
 use super::over::{Over, Watcher};
-use super::pool::PoolEvent;
+use super::pool::{PoolEvent, Seat};
 use super::report::SimReport;
 use super::request::{AnsweredBy, Request, Source};
 use super::spec::{OverflowWhen, Route, SimError, SimSpec};
@@ -29,6 +29,12 @@ pub(super) struct Flight {
     pub request: Request,
     /// Attempts at the endpoint at which it is.
     pub attempts: u32,
+    /// Attempts after the first, at all endpoints.
+    pub retries: u32,
+    /// Changes with each attempt and request in this place: what an event of another one says is void.
+    pub number: u32,
+    /// Where it waits or runs.
+    pub seat: At,
     /// Tier of a cascade.
     pub tier: usize,
     pub endpoint: usize,
@@ -37,6 +43,18 @@ pub(super) struct Flight {
     pub replica: Option<u32>,
     /// Time in queues so far.
     pub queued: SimTime,
+}
+
+/// Where a request is at an endpoint of own GPUs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum At {
+    /// Nowhere: on the way, or at a provider.
+    #[default]
+    Nowhere,
+    /// On a replica for prompts.
+    Prompts(Seat),
+    /// On a replica that answers.
+    Answers(Seat),
 }
 
 /// A simulation under way. Its results are valid at any time.
@@ -204,9 +222,9 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Whether only looks of pools and their like are left in the queue of events.
+    /// Whether only looks of pools and the patience of those who have their answer are left in the queue of events.
     fn is_over(&self) -> bool {
-        self.events.iter().all(|Reverse(queued)| matches!(queued.event, Event::Pool(..)))
+        self.events.iter().all(|Reverse(queued)| matches!(queued.event, Event::Pool(..) | Event::GivenUp(..)))
     }
 
     pub(super) fn push(&mut self, at: SimTime, event: Event) {
@@ -289,8 +307,18 @@ impl<'a> Simulation<'a> {
             Err(lookup) => lookup,
         };
         let (endpoint, wait, overflowed) = self.choose(&request);
-        let flight =
-            Flight { request, attempts: 0, tier: 0, endpoint, overflowed, replica: None, queued: SimTime(0) };
+        let flight = Flight {
+            request,
+            attempts: 0,
+            retries: 0,
+            number: 0,
+            seat: At::Nowhere,
+            tier: 0,
+            endpoint,
+            overflowed,
+            replica: None,
+            queued: SimTime(0),
+        };
         if overflowed {
             self.timeline.now(self.now).overflowed += 1;
             if self.counted(&flight.request) {
@@ -305,7 +333,8 @@ impl<'a> Simulation<'a> {
     fn board(&mut self, flight: Flight) -> u32 {
         self.inside += 1;
         if let Some(place) = self.free.pop() {
-            self.flights[place as usize] = flight;
+            let before = &mut self.flights[place as usize];
+            *before = Flight { number: before.number, ..flight };
             return place;
         }
         self.flights.push(flight);
@@ -436,7 +465,12 @@ impl<'a> Simulation<'a> {
         match event {
             Event::Came(request) => self.came(*request),
             Event::Send(place) => self.send(place),
-            Event::Bring(place, first) => self.enqueue(place, Some(first)),
+            Event::Bring(place, number, first) => {
+                if self.flights[place as usize].number == number {
+                    self.enqueue(place, Some(first));
+                }
+            }
+            Event::GivenUp(place, number) => self.given_up(place, number),
             Event::Answered(place, first, cached) => {
                 self.answered(place, first, self.now, cached, 0);
             }
@@ -446,11 +480,21 @@ impl<'a> Simulation<'a> {
     }
 
     pub(super) fn send(&mut self, place: u32) {
-        let flight = &self.flights[place as usize];
-        let (at, stream) = (flight.endpoint, usize::from(flight.request.stream));
-        let Endpoint::Api(api) = &mut self.endpoints[at] else {
-            self.enqueue(place, None);
-            return;
+        let flight = &mut self.flights[place as usize];
+        flight.number = flight.number.wrapping_add(1);
+        let (at, stream, number) = (flight.endpoint, usize::from(flight.request.stream), flight.number);
+        let timeout = self.spec.streams[stream].timeout_secs;
+        let api = match &mut self.endpoints[at] {
+            Endpoint::Api(api) => api,
+            Endpoint::Own(own) => {
+                if let Some(timeout) = timeout {
+                    // Longer than it waits, the time of the server in front included.
+                    let within = SimTime::from_secs(timeout).since(own.front);
+                    self.push(self.now + within + SimTime(1), Event::GivenUp(place, number));
+                }
+                self.enqueue(place, None);
+                return;
+            }
         };
         let factor = self.spec.endpoints[at].token_factor;
         let expected = self.spec.streams[stream].expected_output * factor;
@@ -460,12 +504,12 @@ impl<'a> Simulation<'a> {
             return;
         }
         let attempt = if factor == 1.0 {
-            api.attempt(&flight.request, expected, self.now)
+            api.attempt(&flight.request, expected, timeout, self.now)
         } else {
             let mut request = flight.request.clone();
             request.prompt_tokens = scaled(request.prompt_tokens, factor);
             request.output_tokens = scaled(request.output_tokens, factor);
-            api.attempt(&request, expected, self.now)
+            api.attempt(&request, expected, timeout, self.now)
         };
         match attempt {
             Attempt::Failed { why, at } if at > self.now => self.push(at, Event::Failed(place, why)),
@@ -506,12 +550,33 @@ impl<'a> Simulation<'a> {
         let session = request.session;
         let Endpoint::Own(own) = &mut self.endpoints[at] else { return };
         let taken = match &mut own.prefill {
-            Some((prefill, _)) if brought.is_none() => prefill.enqueue(job, session, self.now),
-            _ => own.pool.enqueue(job, session, self.now),
+            Some((prefill, _)) if brought.is_none() => {
+                prefill.enqueue(job, session, self.now).map(At::Prompts)
+            }
+            _ => own.pool.enqueue(job, session, self.now).map(At::Answers),
         };
-        if let Err(refused) = taken {
-            self.refused(place, refused);
+        match taken {
+            Ok(seat) => self.flights[place as usize].seat = seat,
+            Err(refused) => self.refused(place, refused),
         }
+    }
+
+    /// The caller of an attempt waits no longer: it is taken back from where it waits or runs.
+    fn given_up(&mut self, place: u32, number: u32) {
+        let flight = &mut self.flights[place as usize];
+        if flight.number != number {
+            return;
+        }
+        flight.number = number.wrapping_add(1);
+        let seat = std::mem::take(&mut flight.seat);
+        if let Endpoint::Own(own) = &mut self.endpoints[flight.endpoint] {
+            match (seat, &mut own.prefill) {
+                (At::Prompts(seat), Some((prefill, _))) => prefill.withdraw(u64::from(place), seat, self.now),
+                (At::Answers(seat), _) => own.pool.withdraw(u64::from(place), seat, self.now),
+                (At::Nowhere | At::Prompts(_), _) => {}
+            }
+        }
+        self.failed(place, Failure::Timeout);
     }
 
     /// Prompt tokens that are found because a share is given, in the endpoint's own.

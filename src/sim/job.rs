@@ -111,6 +111,8 @@ pub struct ReplicaCounts {
     pub prompt_tokens: u64,
     /// Prompt tokens found in the prefix cache.
     pub cached_tokens: u64,
+    /// Calls that were taken back, waiting or running.
+    pub withdrawn: u64,
     /// Nanoseconds with work.
     pub busy_ns: u64,
 }
@@ -123,6 +125,7 @@ impl ReplicaCounts {
         self.preemptions += other.preemptions;
         self.prompt_tokens += other.prompt_tokens;
         self.cached_tokens += other.cached_tokens;
+        self.withdrawn += other.withdrawn;
         self.busy_ns += other.busy_ns;
     }
 }

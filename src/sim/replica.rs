@@ -20,9 +20,22 @@ use super::pace::Pace;
 use super::prefix::{Prefix, PrefixCache};
 use crate::unit::{NS_PER_SEC, SimTime};
 
+/// Where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Answered, or taken back.
+    Gone,
+    Waiting,
+    Prompt,
+    Decoding,
+}
+
 #[derive(Clone, Debug)]
 struct Sequence {
     job: Job,
+    stage: Stage,
+    /// Taken back while it runs: it leaves at the end of the step.
+    leaving: bool,
     scheduled: SimTime,
     first_token: SimTime,
     /// Tokens whose KV is there when it decodes: the prompt; after a preemption with what was answered.
@@ -50,6 +63,8 @@ struct Sequence {
 struct Run {
     start: SimTime,
     end: SimTime,
+    /// Nanoseconds before the first step, in which preempted KV is moved.
+    before_ns: f64,
     steps: u64,
     /// Prompts are in it; then it is one step.
     mixed: bool,
@@ -65,7 +80,12 @@ pub struct Replica {
     prefixes: Option<PrefixCache>,
     sequences: Vec<Sequence>,
     free: Vec<u32>,
+    /// Calls that wait; those that were taken back stay in it, save in front, until their turn comes.
     waiting: VecDeque<u32>,
+    /// Of these, taken back.
+    waiting_gone: usize,
+    /// Taken back, and out at the end of the step.
+    leaving: Vec<u32>,
     /// Ends of answers: number of the step after the last, place, stamp.
     ends: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// Place and stamp in order of admission, the youngest last; some void.
@@ -105,6 +125,8 @@ impl Replica {
             sequences: Vec::new(),
             free: Vec::new(),
             waiting: VecDeque::new(),
+            waiting_gone: 0,
+            leaving: Vec::new(),
             ends: BinaryHeap::new(),
             admitted: Vec::new(),
             decoding: 0,
@@ -129,13 +151,14 @@ impl Replica {
     #[must_use]
     #[inline]
     pub fn load(&self) -> usize {
-        self.waiting.len() + self.running() as usize
+        self.waiting() + self.running() as usize
     }
 
     /// Calls that wait.
     #[must_use]
+    #[inline]
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - self.waiting_gone
     }
 
     /// What it has done until the last event.
@@ -166,7 +189,7 @@ impl Replica {
             }
         }
         ReplicaState {
-            waiting: self.waiting.len(),
+            waiting: self.waiting(),
             running: self.running(),
             kv_share: held as f64 / self.blocks.total().max(1) as f64,
             busy_ns,
@@ -183,16 +206,17 @@ impl Replica {
         self.blocks.total().saturating_sub(self.held_blocks())
     }
 
-    /// Gives it a call at `now`, which is not before the last event and not after the next.
+    /// Gives it a call at `now`, which is not before the last event and not after the next; returns its place, by which
+    /// [`Self::withdraw`] finds it again.
     ///
     /// # Errors
     /// [`Refused`] where it can never be answered or too many wait.
-    pub fn enqueue(&mut self, job: Job, now: SimTime) -> Result<(), Refused> {
+    pub fn enqueue(&mut self, job: Job, now: SimTime) -> Result<u32, Refused> {
         let tokens = u64::from(job.prompt_tokens) + u64::from(job.output_tokens);
         if tokens > self.limits.context_max || self.blocks.of(tokens) > self.blocks.total() {
             return Err(Refused::TooLong);
         }
-        if self.waiting.len() >= self.limits.waiting_max {
+        if self.waiting() >= self.limits.waiting_max {
             return Err(Refused::QueueFull);
         }
         let brought = job.first_token.is_some();
@@ -204,6 +228,8 @@ impl Replica {
             answered: u32::from(brought),
             brought,
             job,
+            stage: Stage::Waiting,
+            leaving: false,
             decodes_from: 0,
             own_blocks: 0,
             shared_blocks: 0,
@@ -214,11 +240,65 @@ impl Replica {
         self.waiting.push_back(at);
         match self.run {
             // Not at once: who comes at the same moment takes part in the step.
-            None => self.run = Some(Run { start: now, end: now, steps: 0, mixed: false }),
-            Some(run) if !run.mixed && self.waiting.len() == 1 => self.cut_short(run, now),
+            None => self.run = Some(Run { start: now, end: now, before_ns: 0.0, steps: 0, mixed: false }),
+            Some(run) if self.waiting() == 1 => self.cut_short(run, now),
             Some(_) => {}
         }
-        Ok(())
+        Ok(at)
+    }
+
+    /// Takes a call back at `now`, which is not before the last event and not after the next: one that waits is gone at
+    /// once, one that runs leaves the batch, and its KV is free, at the end of the step under way. It is not told as
+    /// done. Whether it was here.
+    ///
+    /// - `place`: what [`Self::enqueue`] returned; without it the call is searched for.
+    pub fn withdraw(&mut self, id: u64, place: Option<u32>, now: SimTime) -> bool {
+        let is_it =
+            |sequence: &Sequence| sequence.job.id == id && sequence.stage != Stage::Gone && !sequence.leaving;
+        let at = match place {
+            Some(at) => self.sequences.get(at as usize).is_some_and(is_it).then_some(at),
+            None => self.sequences.iter().position(is_it).map(|at| at as u32),
+        };
+        let Some(at) = at else { return false };
+        self.counts.withdrawn += 1;
+        if self.sequences[at as usize].stage == Stage::Waiting {
+            let front = self.waiting.front() == Some(&at);
+            self.sequences[at as usize].stage = Stage::Gone;
+            self.waiting_gone += 1;
+            self.forget_gone();
+            if let Some(run) = self.run.filter(|_| front) {
+                self.cut_short(run, now);
+            }
+            return true;
+        }
+        self.sequences[at as usize].leaving = true;
+        self.leaving.push(at);
+        if let Some(run) = self.run.filter(|run| !run.mixed) {
+            let steps = self.steps_at(&run, now).max(1);
+            if steps < run.steps {
+                self.end_after(run, steps);
+            }
+        }
+        true
+    }
+
+    /// Calls that were taken back go from the front of the queue, and from all of it once they are the most.
+    fn forget_gone(&mut self) {
+        const FEW: usize = 64;
+        if self.waiting_gone == 0 {
+            return;
+        }
+        let Self { waiting, sequences, free, .. } = self;
+        let is_gone = |at: &u32| sequences[*at as usize].stage == Stage::Gone;
+        while let Some(at) = waiting.pop_front_if(|at| is_gone(at)) {
+            free.push(at);
+            self.waiting_gone -= 1;
+        }
+        if self.waiting_gone > FEW.max(waiting.len() / 2) {
+            free.extend(waiting.iter().filter(|at| is_gone(at)));
+            waiting.retain(|at| !is_gone(at));
+            self.waiting_gone = 0;
+        }
     }
 
     /// Ends the steps under way and starts the next; `done` is told of the answers that are complete.
@@ -232,6 +312,7 @@ impl Replica {
         self.blocks.grow(self.step, run.steps);
         self.kv_tokens += self.growth() * run.steps as f64;
         self.step += run.steps;
+        self.let_go();
         self.end_answers(run.end, done);
         self.end_prompts(run.end, done);
         self.schedule(run.end);
@@ -246,12 +327,18 @@ impl Replica {
         let mut places: Vec<u32> =
             self.admitted.iter().filter(|entry| live(entry)).map(|&(at, _)| at).collect();
         places.extend(self.waiting.drain(..));
+        places.retain(|at| {
+            let sequence = &self.sequences[*at as usize];
+            sequence.stage != Stage::Gone && !sequence.leaving
+        });
         let jobs = places.into_iter().map(|at| self.sequences[at as usize].job.clone()).collect();
         self.sequences.clear();
         self.free.clear();
         self.ends.clear();
         self.admitted.clear();
         self.prompts.clear();
+        self.leaving.clear();
+        self.waiting_gone = 0;
         (self.partial, self.decoding, self.kv_tokens) = (None, 0, 0.0);
         self.blocks = Blocks::new(self.limits.kv_blocks, self.limits.block_tokens);
         self.prefixes = self.prefixes.is_some().then(PrefixCache::default);
@@ -280,17 +367,18 @@ impl Replica {
 
     /// Steps of a run that are over at `now`, the one under way included.
     fn steps_at(&self, run: &Run, now: SimTime) -> u64 {
-        let gone = now.since(run.start).0 as f64;
+        let gone = now.since(run.start).0 as f64 - run.before_ns;
         if gone <= 0.0 {
             return 0;
         }
         self.pace.decode(self.decoding).steps_until(gone, self.kv_tokens, self.growth()) as u64
     }
 
-    /// A call has come while only answers are under way: they go on to the end of the step, if it can start then.
+    /// Another call is the first to wait: if only answers are under way and it can start then, they go on to the end of
+    /// the step.
     fn cut_short(&mut self, run: Run, now: SimTime) {
         let Some(&front) = self.waiting.front() else { return };
-        if self.running() >= self.limits.sequences_max {
+        if run.mixed || self.running() >= self.limits.sequences_max {
             return;
         }
         let steps = self.steps_at(&run, now).max(1);
@@ -302,8 +390,12 @@ impl Replica {
         if self.blocks_to_start(front).0 > self.available().saturating_sub(grown) {
             return;
         }
+        self.end_after(run, steps);
+    }
+
+    fn end_after(&mut self, run: Run, steps: u64) {
         let ns = self.pace.decode(self.decoding).run_ns(steps as f64, self.kv_tokens, self.growth());
-        self.run = Some(Run { steps, end: run.start + SimTime::from_ns(ns), ..run });
+        self.run = Some(Run { steps, end: run.start + SimTime::from_ns(run.before_ns + ns), ..run });
     }
 
     /// Blocks that must be free to start a call, and the leading blocks that it would find.
@@ -376,6 +468,7 @@ impl Replica {
                 sequence.brought = false;
                 sequence.kv = sequence.job.prompt_tokens.max(1) + sequence.answered;
             }
+            sequence.stage = Stage::Waiting;
             self.counts.preemptions += 1;
             self.waiting.push_front(at);
             return true;
@@ -418,7 +511,8 @@ impl Replica {
 
     /// Computes as much of a prompt as the step has left.
     fn compute(&mut self, at: u32, left: &mut u32) {
-        let sequence = &self.sequences[at as usize];
+        let sequence = &mut self.sequences[at as usize];
+        sequence.stage = Stage::Prompt;
         let chunk = (sequence.kv - sequence.computed).min(*left);
         *left -= chunk;
         self.prompts.push((at, chunk));
@@ -436,6 +530,7 @@ impl Replica {
                 return;
             }
             self.waiting.pop_front();
+            self.forget_gone();
             self.start(at, hits, now);
             if self.sequences[at as usize].brought {
                 self.begin_decoding(at);
@@ -483,6 +578,7 @@ impl Replica {
     fn begin_decoding(&mut self, at: u32) {
         let (step, yielded, reserves) = (self.step, self.pace.yielded, self.reserves());
         let sequence = &mut self.sequences[at as usize];
+        sequence.stage = Stage::Decoding;
         sequence.decodes_from = step;
         let left = f64::from(sequence.job.output_tokens - sequence.answered);
         let steps = if yielded > 1.0 { (left / yielded).ceil() as u64 } else { left as u64 };
@@ -499,8 +595,9 @@ impl Replica {
         let Some(next) = self.next_end().filter(|_| self.decoding > 0) else { return };
         let steps = self.blocks.steps_within(self.step, self.available(), next - self.step).max(1);
         let ns = self.pace.decode(self.decoding).run_ns(steps as f64, self.kv_tokens, self.growth());
-        let ns = ns + std::mem::take(&mut self.swap_ns);
-        self.run = Some(Run { start: now, end: now + SimTime::from_ns(ns), steps, mixed: false });
+        let before_ns = std::mem::take(&mut self.swap_ns);
+        let end = now + SimTime::from_ns(before_ns + ns);
+        self.run = Some(Run { start: now, end, before_ns, steps, mixed: false });
     }
 
     /// Number of the step after the one in which the next answer ends.
@@ -522,9 +619,30 @@ impl Replica {
             looked += chunk * (computed + 0.5 * chunk);
         }
         self.counts.prompt_tokens += tokens as u64;
-        let ns = self.pace.mixed_ns(self.decoding, self.kv_tokens, tokens, looked / f64::max(tokens, 1.0))
-            + std::mem::take(&mut self.swap_ns);
-        self.run = Some(Run { start: now, end: now + SimTime::from_ns(ns), steps: 1, mixed: true });
+        let ns = self.pace.mixed_ns(self.decoding, self.kv_tokens, tokens, looked / f64::max(tokens, 1.0));
+        let before_ns = std::mem::take(&mut self.swap_ns);
+        let end = now + SimTime::from_ns(before_ns + ns);
+        self.run = Some(Run { start: now, end, before_ns, steps: 1, mixed: true });
+    }
+
+    /// Calls that were taken back leave the batch.
+    fn let_go(&mut self) {
+        while let Some(at) = self.leaving.pop() {
+            if self.sequences[at as usize].stage == Stage::Decoding {
+                self.stop_decoding(at);
+            }
+            self.prompts.retain(|(prompt, _)| *prompt != at);
+            self.release_blocks(at);
+            self.retire(at);
+        }
+    }
+
+    /// A sequence is over: what still names it is void, and its place is free.
+    fn retire(&mut self, at: u32) {
+        let sequence = &mut self.sequences[at as usize];
+        sequence.stamp = sequence.stamp.wrapping_add(1);
+        sequence.stage = Stage::Gone;
+        self.free.push(at);
     }
 
     fn end_answers(&mut self, now: SimTime, done: &mut impl FnMut(Done)) {
@@ -575,7 +693,6 @@ impl Replica {
         self.share(at);
         self.release_blocks(at);
         let sequence = &mut self.sequences[at as usize];
-        sequence.stamp = sequence.stamp.wrapping_add(1);
         let job = Job { prefix: std::mem::take(&mut sequence.job.prefix), ..sequence.job };
         done(Done {
             job,
@@ -585,6 +702,6 @@ impl Replica {
             cached_tokens: sequence.cached_tokens,
             preemptions: sequence.preemptions,
         });
-        self.free.push(at);
+        self.retire(at);
     }
 }

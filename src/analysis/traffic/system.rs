@@ -333,7 +333,6 @@ fn api_spec(api: &Api<f64>, endpoint: &Endpoint<f64>, least_tokens: f64, ask: &T
         tokens_per_min: api.limit_tokens_per_min,
         calls_per_min: None,
         error_share: 0.0,
-        timeout_secs: None,
         outages,
         prompt_ttl_secs: match &endpoint.prompt_cache {
             PromptCache::Derived(ttl) => Some(ttl.ttl_secs),
@@ -487,6 +486,7 @@ fn streams(
             cacheable: !use_case.constraints.no_shared_cache,
             failure_share: use_case.retries.failure.clamp(0.0, 1.0),
             retries_max: use_case.retries.max_retries,
+            timeout_secs: use_case.retries.timeout_secs,
             backoff_secs: BACKOFF_SECS,
             expected_output: demand.output_per_call(),
             ttft_slo_secs: use_case.slo.ttft_secs,
