@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails here, with its place")]
 
 use breakeven::sim::{
-    Balance, Done, EndpointKind, EndpointSpec, Job, Lost, Pace, PoolSpec, Prefix, Replica, ReplicaLimits,
-    ReplicaScaling, Request, Role, Route, SimReport, SimSpec, SimTime, Simulation, StepConstants, StreamSpec,
+    Balance, Done, EndpointKind, EndpointSpec, Job, KvWindow, Lost, Pace, PoolSpec, Prefix, Replica,
+    ReplicaLimits, ReplicaScaling, Request, Role, Route, SimReport, SimSpec, SimTime, Simulation,
+    StepConstants, StreamSpec,
 };
 use breakeven::stats::Stream;
 use proptest::prelude::*;
@@ -21,6 +22,7 @@ fn limits(sequences: u32) -> ReplicaLimits {
         block_tokens: 16,
         context_max: 1 << 40,
         waiting_max: usize::MAX,
+        window: None,
         swap_tokens_per_sec: None,
     }
 }
@@ -195,7 +197,14 @@ fn played_step_by_step(
         first: Option<u64>,
     }
     let block = u64::from(limits.block_tokens);
-    let of = |tokens: u64| tokens.div_ceil(block);
+    // In 64ths of a block; layers with a window hold no more than its blocks and one that is begun.
+    let of = |tokens: u64| {
+        let blocks = tokens.div_ceil(block);
+        let windowed = limits.window.map_or(0, |window| (window.share * 64.0).round() as u64);
+        let held = limits.window.map_or(blocks, |w| blocks.min(u64::from(w.tokens).div_ceil(block) + 1));
+        (64 - windowed) * blocks + windowed * held
+    };
+    let kv_parts = 64 * limits.kv_blocks;
     let (mut now, mut next, mut preempted) = (0_u64, 0, 0);
     let mut waiting: std::collections::VecDeque<Seq> = Default::default();
     // In order of admission; the last one may be in its prompt.
@@ -221,8 +230,7 @@ fn played_step_by_step(
         let mut any_preempted = false;
         loop {
             let need: u64 = running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
-            if running.iter().filter(|s| decodes(s)).count() == 0 || held(&running) + need <= limits.kv_blocks
-            {
+            if running.iter().filter(|s| decodes(s)).count() == 0 || held(&running) + need <= kv_parts {
                 break;
             }
             let mut last = running.pop().unwrap();
@@ -244,7 +252,7 @@ fn played_step_by_step(
         }
         while !any_preempted && left > 0 && running.len() < limits.sequences_max as usize {
             let Some(front) = waiting.front() else { break };
-            if held(&running) + need + of(front.target) > limits.kv_blocks {
+            if held(&running) + need + of(front.target) > kv_parts {
                 break;
             }
             let Some(seq) = waiting.pop_front() else { break };
@@ -371,6 +379,27 @@ fn who_waits_too_long_is_taken_back_and_tries_again_as_often_as_allowed() {
     assert_eq!(hopeless.streams[0].retries, 20_000);
 }
 
+#[test]
+fn swapped_kv_is_not_computed_again_and_the_link_takes_its_time() {
+    let constants =
+        StepConstants { step_secs: STEP, per_prompt_token_secs: 1e-5, ..StepConstants::default() };
+    // Eight answers at once need twice the blocks that there are.
+    let tight = |swap_tokens_per_sec| ReplicaLimits { kv_blocks: 80, swap_tokens_per_sec, ..limits(8) };
+    let played = |swap: Option<f64>| {
+        let calls = (0..400).map(|i| Request::plain(SimTime::from_secs(f64::from(i) * 0.02), 0, 100, 200));
+        let report = run(system(pool(tight(swap), constants, 1, Balance::LeastLoaded), SimTime(0)), calls);
+        assert_eq!(report.streams[0].answered, 400);
+        (report.pools[0].counts, report.streams[0].e2e.mean_secs().unwrap())
+    };
+    let (again, _) = played(None);
+    let (swapped, fast) = played(Some(1e9));
+    let (_, slow) = played(Some(1e4));
+    assert!(again.preemptions > 0 && swapped.preemptions > 0, "{again:?} {swapped:?}");
+    assert!(again.prompt_tokens > 400 * 100, "computed again");
+    assert_eq!(swapped.prompt_tokens, 400 * 100, "each prompt once");
+    assert!(slow > fast, "{slow} {fast}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -383,12 +412,14 @@ proptest! {
         block_log in 0_u32..5,
         patience in prop::collection::vec(prop::option::of(0_u64..400_000), 60),
         patient in any::<bool>(),
+        window in prop::option::of((1_u32..120, 0.0_f64..1.0)),
     ) {
         let limits = ReplicaLimits {
             sequences_max: sequences,
             step_tokens_max: step_tokens,
             kv_blocks: blocks.max(150_u64.div_ceil(1 << block_log)),
             block_tokens: 1 << block_log,
+            window: window.map(|(tokens, share)| KvWindow { tokens, share }),
             ..limits(sequences)
         };
         // Whole nanoseconds, so that sums of steps and steps of sums are the same.

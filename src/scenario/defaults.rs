@@ -290,6 +290,8 @@ impl Deployment<Estimate> {
             },
             capacity_factor: Estimate::LogNormal { median: 1.0, p95: Calibration::shipped().residual_p95() },
             speculative: None,
+            preemption: None,
+            prefill: None,
             fleet: Fleet { scaling: Scaling::Peak, headroom: fixed("fleet.headroom"), spare_replicas: 1 },
         }
     }

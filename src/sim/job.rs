@@ -21,9 +21,20 @@ pub struct ReplicaLimits {
     pub context_max: u64,
     /// Most calls that wait; beyond, calls are turned away.
     pub waiting_max: usize,
+    /// Layers that keep no more than a window of KV. Not with a prefix cache: whose blocks count whole.
+    pub window: Option<KvWindow>,
     /// Preempted sequences are written to host memory and read back, so many tokens per second, instead of computed
     /// again.
     pub swap_tokens_per_sec: Option<f64>,
+}
+
+/// Layers that keep the KV of the last tokens alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KvWindow {
+    /// Tokens that they keep; each starts within a block, so that one block more is held.
+    pub tokens: u32,
+    /// Their share of the bytes of a token's KV, 0..=1.
+    pub share: f64,
 }
 
 /// Size of a KV block where nothing else is said: vLLM's default, in tokens.

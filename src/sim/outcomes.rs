@@ -3,11 +3,12 @@
 use crate::unit::SimTime;
 
 use super::api::Failure;
-use super::engine::{At, Simulation, scaled};
+use super::engine::{At, Simulation};
 use super::events::Event;
 use super::job::{Done, Refused};
 use super::over::Over;
 use super::request::{AnsweredBy, Request};
+use super::sending::scaled;
 use super::spec::Route;
 use super::tally::Lost;
 

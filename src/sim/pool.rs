@@ -474,6 +474,11 @@ impl Pool {
         sum
     }
 
+    /// Nanoseconds with work of the replica that has worked longest.
+    pub fn busiest_ns(&self, now: SimTime) -> u64 {
+        self.units.iter().map(|unit| unit.replica.state(now).busy_ns).max().unwrap_or(0)
+    }
+
     /// What all replicas have done.
     pub fn counts(&self) -> ReplicaCounts {
         let mut sum = ReplicaCounts { withdrawn: self.withdrawn, ..ReplicaCounts::default() };

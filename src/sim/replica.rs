@@ -11,6 +11,9 @@
 //! Not modelled: the lag of asynchronous scheduling, graphs that are padded to the next captured batch. Under
 //! speculative decoding the blocks of the whole answer are taken at the start, and nothing is preempted.
 
+mod room;
+mod withdraw;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -18,7 +21,7 @@ use super::blocks::Blocks;
 use super::job::{Done, Job, Refused, ReplicaCounts, ReplicaLimits, ReplicaState, Role};
 use super::pace::Pace;
 use super::prefix::{Prefix, PrefixCache};
-use crate::unit::{NS_PER_SEC, SimTime};
+use crate::unit::SimTime;
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,8 @@ pub struct Replica {
     leaving: Vec<u32>,
     /// Ends of answers: number of the step after the last, place, stamp.
     ends: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    /// Numbers of the steps from which on windows are full, place, stamp.
+    fills: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// Place and stamp in order of admission, the youngest last; some void.
     admitted: Vec<(u32, u32)>,
     /// Sequences that decode.
@@ -114,10 +119,11 @@ impl Replica {
             sequences_max,
             step_tokens_max: limits.step_tokens_max.max(sequences_max),
             block_tokens: limits.block_tokens.clamp(1, 1 << 16).next_power_of_two(),
+            window: limits.window.filter(|_| !prefixes),
             ..limits
         };
         Self {
-            blocks: Blocks::new(limits.kv_blocks, limits.block_tokens),
+            blocks: Blocks::new(limits.kv_blocks, limits.block_tokens, limits.window),
             prefixes: prefixes.then(PrefixCache::default),
             limits,
             role,
@@ -128,6 +134,7 @@ impl Replica {
             waiting_gone: 0,
             leaving: Vec::new(),
             ends: BinaryHeap::new(),
+            fills: BinaryHeap::new(),
             admitted: Vec::new(),
             decoding: 0,
             kv_tokens: 0.0,
@@ -247,60 +254,6 @@ impl Replica {
         Ok(at)
     }
 
-    /// Takes a call back at `now`, which is not before the last event and not after the next: one that waits is gone at
-    /// once, one that runs leaves the batch, and its KV is free, at the end of the step under way. It is not told as
-    /// done. Whether it was here.
-    ///
-    /// - `place`: what [`Self::enqueue`] returned; without it the call is searched for.
-    pub fn withdraw(&mut self, id: u64, place: Option<u32>, now: SimTime) -> bool {
-        let is_it =
-            |sequence: &Sequence| sequence.job.id == id && sequence.stage != Stage::Gone && !sequence.leaving;
-        let at = match place {
-            Some(at) => self.sequences.get(at as usize).is_some_and(is_it).then_some(at),
-            None => self.sequences.iter().position(is_it).map(|at| at as u32),
-        };
-        let Some(at) = at else { return false };
-        self.counts.withdrawn += 1;
-        if self.sequences[at as usize].stage == Stage::Waiting {
-            let front = self.waiting.front() == Some(&at);
-            self.sequences[at as usize].stage = Stage::Gone;
-            self.waiting_gone += 1;
-            self.forget_gone();
-            if let Some(run) = self.run.filter(|_| front) {
-                self.cut_short(run, now);
-            }
-            return true;
-        }
-        self.sequences[at as usize].leaving = true;
-        self.leaving.push(at);
-        if let Some(run) = self.run.filter(|run| !run.mixed) {
-            let steps = self.steps_at(&run, now).max(1);
-            if steps < run.steps {
-                self.end_after(run, steps);
-            }
-        }
-        true
-    }
-
-    /// Calls that were taken back go from the front of the queue, and from all of it once they are the most.
-    fn forget_gone(&mut self) {
-        const FEW: usize = 64;
-        if self.waiting_gone == 0 {
-            return;
-        }
-        let Self { waiting, sequences, free, .. } = self;
-        let is_gone = |at: &u32| sequences[*at as usize].stage == Stage::Gone;
-        while let Some(at) = waiting.pop_front_if(|at| is_gone(at)) {
-            free.push(at);
-            self.waiting_gone -= 1;
-        }
-        if self.waiting_gone > FEW.max(waiting.len() / 2) {
-            free.extend(waiting.iter().filter(|at| is_gone(at)));
-            waiting.retain(|at| !is_gone(at));
-            self.waiting_gone = 0;
-        }
-    }
-
     /// Ends the steps under way and starts the next; `done` is told of the answers that are complete.
     #[inline]
     pub fn advance(&mut self, done: &mut impl FnMut(Done)) {
@@ -312,6 +265,7 @@ impl Replica {
         self.blocks.grow(self.step, run.steps);
         self.kv_tokens += self.growth() * run.steps as f64;
         self.step += run.steps;
+        self.fill_windows();
         self.let_go();
         self.end_answers(run.end, done);
         self.end_prompts(run.end, done);
@@ -340,7 +294,8 @@ impl Replica {
         self.leaving.clear();
         self.waiting_gone = 0;
         (self.partial, self.decoding, self.kv_tokens) = (None, 0, 0.0);
-        self.blocks = Blocks::new(self.limits.kv_blocks, self.limits.block_tokens);
+        self.fills.clear();
+        self.blocks = Blocks::new(self.limits.kv_blocks, self.limits.block_tokens, self.limits.window);
         self.prefixes = self.prefixes.is_some().then(PrefixCache::default);
         jobs
     }
@@ -367,11 +322,20 @@ impl Replica {
 
     /// Steps of a run that are over at `now`, the one under way included.
     fn steps_at(&self, run: &Run, now: SimTime) -> u64 {
-        let gone = now.since(run.start).0 as f64 - run.before_ns;
-        if gone <= 0.0 {
+        let gone = now.since(run.start);
+        let ns = gone.0 as f64 - run.before_ns;
+        if ns <= 0.0 {
             return 0;
         }
-        self.pace.decode(self.decoding).steps_until(gone, self.kv_tokens, self.growth()) as u64
+        let step = self.pace.decode(self.decoding);
+        let mut steps = step.steps_until(ns, self.kv_tokens, self.growth());
+        // Ends are whole nanoseconds: who comes at the very end of a step is not in it.
+        let end =
+            |steps: f64| SimTime::from_ns(run.before_ns + step.run_ns(steps, self.kv_tokens, self.growth()));
+        while steps > 1.0 && end(steps - 1.0) >= gone {
+            steps -= 1.0;
+        }
+        steps as u64
     }
 
     /// Another call is the first to wait: if only answers are under way and it can start then, they go on to the end of
@@ -412,14 +376,6 @@ impl Replica {
         (needed - hits + idle, hits)
     }
 
-    /// Lets the prefix cache go so far that `blocks` are free.
-    fn evict_for(&mut self, blocks: u64) {
-        if let Some(cache) = &mut self.prefixes {
-            let free = self.blocks.total().saturating_sub(self.blocks.held() + cache.blocks());
-            cache.evict(blocks.saturating_sub(free));
-        }
-    }
-
     /// Starts the next step, at its beginning `now`.
     fn schedule(&mut self, now: SimTime) {
         let preempted = self.make_room();
@@ -431,82 +387,6 @@ impl Replica {
             self.admit(now, &mut left);
         }
         if self.prompts.is_empty() { self.decode_on(now) } else { self.mixed_step(now) }
-    }
-
-    /// Preempts until the next step of those that decode has its blocks; whether it had to.
-    fn make_room(&mut self) -> bool {
-        let mut preempted = false;
-        while self.decoding > 0 && self.blocks.needed(self.step, 1) > self.available() {
-            preempted = true;
-            if !self.preempt_youngest() {
-                break;
-            }
-        }
-        preempted
-    }
-
-    fn preempt_youngest(&mut self) -> bool {
-        while let Some((at, stamp)) = self.admitted.pop() {
-            if self.sequences[at as usize].stamp != stamp {
-                continue;
-            }
-            if self.partial == Some(at) {
-                self.partial = None;
-            } else {
-                self.stop_decoding(at);
-            }
-            self.release_blocks(at);
-            let sequence = &mut self.sequences[at as usize];
-            sequence.stamp = sequence.stamp.wrapping_add(1);
-            sequence.preemptions += 1;
-            sequence.computed = 0;
-            // With a place in host memory the KV is brought back, there and back over the link.
-            if let Some(rate) = self.limits.swap_tokens_per_sec {
-                sequence.brought = true;
-                self.swap_ns += 2.0 * f64::from(sequence.kv) / rate.max(1.0) * NS_PER_SEC;
-            } else {
-                sequence.brought = false;
-                sequence.kv = sequence.job.prompt_tokens.max(1) + sequence.answered;
-            }
-            sequence.stage = Stage::Waiting;
-            self.counts.preemptions += 1;
-            self.waiting.push_front(at);
-            return true;
-        }
-        false
-    }
-
-    /// A sequence leaves those that decode: what it answered and holds is settled.
-    fn stop_decoding(&mut self, at: u32) {
-        let reserves = self.reserves();
-        let sequence = &mut self.sequences[at as usize];
-        let steps = self.step - sequence.decodes_from;
-        self.decoding -= 1;
-        self.kv_tokens -= f64::from(sequence.kv) + steps as f64 * self.pace.yielded;
-        if self.decoding == 0 {
-            self.kv_tokens = 0.0;
-        }
-        let before = u64::from(sequence.kv);
-        let more = (steps as f64 * self.pace.yielded) as u32;
-        let more = more.min(sequence.job.output_tokens - sequence.answered);
-        sequence.answered += more;
-        sequence.kv += more;
-        if !reserves {
-            self.blocks.leave(before, sequence.decodes_from);
-            sequence.own_blocks += self.blocks.of(u64::from(sequence.kv)) - self.blocks.of(before);
-        }
-    }
-
-    /// Gives back the blocks of a sequence; those of the prefix cache stay there.
-    fn release_blocks(&mut self, at: u32) {
-        let sequence = &mut self.sequences[at as usize];
-        self.blocks.give(sequence.own_blocks);
-        sequence.own_blocks = 0;
-        if let Some(cache) = &mut self.prefixes {
-            let size = u64::from(self.limits.block_tokens);
-            cache.release(&sequence.job.prefix, sequence.shared_blocks, size);
-            sequence.shared_blocks = 0;
-        }
     }
 
     /// Computes as much of a prompt as the step has left.
@@ -585,14 +465,15 @@ impl Replica {
         self.ends.push(Reverse((step + steps.max(1), at, sequence.stamp)));
         self.decoding += 1;
         self.kv_tokens += f64::from(sequence.kv);
-        if !reserves {
-            self.blocks.join(u64::from(sequence.kv), step);
+        if !reserves && let Some(full) = self.blocks.join(u64::from(sequence.kv), step) {
+            self.fills.push(Reverse((full, at, sequence.stamp)));
         }
     }
 
     /// Answers go on until the first ends, or the blocks do.
     fn decode_on(&mut self, now: SimTime) {
         let Some(next) = self.next_end().filter(|_| self.decoding > 0) else { return };
+        let next = next_of(&mut self.fills, &self.sequences).map_or(next, |full| full.min(next));
         let steps = self.blocks.steps_within(self.step, self.available(), next - self.step).max(1);
         let ns = self.pace.decode(self.decoding).run_ns(steps as f64, self.kv_tokens, self.growth());
         let before_ns = std::mem::take(&mut self.swap_ns);
@@ -602,13 +483,7 @@ impl Replica {
 
     /// Number of the step after the one in which the next answer ends.
     fn next_end(&mut self) -> Option<u64> {
-        while let Some(&Reverse((step, at, stamp))) = self.ends.peek() {
-            if self.sequences[at as usize].stamp == stamp {
-                return Some(step);
-            }
-            self.ends.pop();
-        }
-        None
+        next_of(&mut self.ends, &self.sequences)
     }
 
     fn mixed_step(&mut self, now: SimTime) {
@@ -623,18 +498,6 @@ impl Replica {
         let before_ns = std::mem::take(&mut self.swap_ns);
         let end = now + SimTime::from_ns(before_ns + ns);
         self.run = Some(Run { start: now, end, before_ns, steps: 1, mixed: true });
-    }
-
-    /// Calls that were taken back leave the batch.
-    fn let_go(&mut self) {
-        while let Some(at) = self.leaving.pop() {
-            if self.sequences[at as usize].stage == Stage::Decoding {
-                self.stop_decoding(at);
-            }
-            self.prompts.retain(|(prompt, _)| *prompt != at);
-            self.release_blocks(at);
-            self.retire(at);
-        }
     }
 
     /// A sequence is over: what still names it is void, and its place is free.
@@ -704,4 +567,15 @@ impl Replica {
         });
         self.retire(at);
     }
+}
+
+/// Number of the first step in a heap of what is due; entries of sequences that have left the batch are void.
+fn next_of(due: &mut BinaryHeap<Reverse<(u64, u32, u32)>>, sequences: &[Sequence]) -> Option<u64> {
+    while let Some(&Reverse((step, at, stamp))) = due.peek() {
+        if sequences[at as usize].stamp == stamp {
+            return Some(step);
+        }
+        due.pop();
+    }
+    None
 }
