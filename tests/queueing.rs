@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails here, with its place")]
 
 use breakeven::sim::{
-    Balance, Done, EndpointKind, EndpointSpec, Job, Pace, PoolSpec, Prefix, Replica, ReplicaLimits,
-    ReplicaScaling, Request, Role, Route, SimReport, SimSpec, SimTime, Simulation, StepConstants, StreamSpec,
+    Balance, Done, EndpointKind, EndpointSpec, Job, KvWindow, Lost, Pace, PoolSpec, Prefix, Replica,
+    ReplicaLimits, ReplicaScaling, Request, Role, Route, SimReport, SimSpec, SimTime, Simulation,
+    StepConstants, StreamSpec,
 };
 use breakeven::stats::Stream;
 use proptest::prelude::*;
@@ -21,6 +22,7 @@ fn limits(sequences: u32) -> ReplicaLimits {
         block_tokens: 16,
         context_max: 1 << 40,
         waiting_max: usize::MAX,
+        window: None,
         swap_tokens_per_sec: None,
     }
 }
@@ -52,6 +54,7 @@ fn system(pool: PoolSpec, warmup: SimTime) -> SimSpec {
             cacheable: false,
             failure_share: 0.0,
             retries_max: 0,
+            timeout_secs: None,
             backoff_secs: 1.0,
             expected_output: 1.0,
             ttft_slo_secs: 1e9,
@@ -178,7 +181,14 @@ fn what_is_inside_is_the_rate_times_the_time_inside() {
 }
 
 /// The same scheduler, played step by step, with nothing clever: each sequence on its own.
-fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) -> (Vec<(u64, u64, u64)>, u64) {
+///
+/// A call whose caller waits no longer is out of the queue from then on, and out of the batch from the end of the step on.
+fn played_step_by_step(
+    limits: ReplicaLimits,
+    c: StepConstants,
+    jobs: &[Job],
+    deadlines: &[u64],
+) -> (Vec<(u64, u64, u64)>, u64) {
     struct Seq {
         job: usize,
         kv: u64,
@@ -187,7 +197,14 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
         first: Option<u64>,
     }
     let block = u64::from(limits.block_tokens);
-    let of = |tokens: u64| tokens.div_ceil(block);
+    // In 64ths of a block; layers with a window hold no more than its blocks and one that is begun.
+    let of = |tokens: u64| {
+        let blocks = tokens.div_ceil(block);
+        let windowed = limits.window.map_or(0, |window| (window.share * 64.0).round() as u64);
+        let held = limits.window.map_or(blocks, |w| blocks.min(u64::from(w.tokens).div_ceil(block) + 1));
+        (64 - windowed) * blocks + windowed * held
+    };
+    let kv_parts = 64 * limits.kv_blocks;
     let (mut now, mut next, mut preempted) = (0_u64, 0, 0);
     let mut waiting: std::collections::VecDeque<Seq> = Default::default();
     // In order of admission; the last one may be in its prompt.
@@ -208,12 +225,12 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
             waiting.push_back(Seq { job: next, kv: 0, target, answered: 0, first: None });
             next += 1;
         }
+        waiting.retain(|s| deadlines[s.job] > now);
         let decodes = |s: &Seq| s.kv >= s.target;
         let mut any_preempted = false;
         loop {
             let need: u64 = running.iter().filter(|s| decodes(s)).map(|s| of(s.kv + 1) - of(s.kv)).sum();
-            if running.iter().filter(|s| decodes(s)).count() == 0 || held(&running) + need <= limits.kv_blocks
-            {
+            if running.iter().filter(|s| decodes(s)).count() == 0 || held(&running) + need <= kv_parts {
                 break;
             }
             let mut last = running.pop().unwrap();
@@ -235,7 +252,7 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
         }
         while !any_preempted && left > 0 && running.len() < limits.sequences_max as usize {
             let Some(front) = waiting.front() else { break };
-            if held(&running) + need + of(front.target) > limits.kv_blocks {
+            if held(&running) + need + of(front.target) > kv_parts {
                 break;
             }
             let Some(seq) = waiting.pop_front() else { break };
@@ -268,6 +285,7 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
                 s.first.get_or_insert(now);
             }
         }
+        running.retain(|s| deadlines[s.job] > now);
         running.retain(|s| {
             let over = s.answered >= u64::from(jobs[s.job].output_tokens);
             if over {
@@ -278,22 +296,108 @@ fn played_step_by_step(limits: ReplicaLimits, c: StepConstants, jobs: &[Job]) ->
     }
 }
 
-fn replayed(limits: ReplicaLimits, constants: StepConstants, jobs: &[Job]) -> (Vec<(u64, u64, u64)>, u64) {
+/// Answers, and preemptions. When all is over nothing is held.
+fn replayed(
+    limits: ReplicaLimits,
+    constants: StepConstants,
+    jobs: &[Job],
+    deadlines: &[u64],
+) -> (Vec<(u64, u64, u64)>, u64) {
     let pace = Pace::stated(constants, limits.sequences_max);
     let mut replica = Replica::new(limits, pace, Role::Both, false);
     let mut out = Vec::new();
-    let mut done = |d: Done| out.push((d.job.id, d.first_token.0, d.finished.0));
-    for job in jobs {
-        while replica.next_event().is_some_and(|end| end < job.arrival) {
-            replica.advance(&mut done);
+    // Calls that come before calls that are taken back, as the engine plays them.
+    let mut events: Vec<(u64, bool, usize)> =
+        jobs.iter().enumerate().map(|(at, job)| (job.arrival.0, false, at)).collect();
+    events.extend(deadlines.iter().enumerate().map(|(at, time)| (*time, true, at)));
+    events.sort_unstable();
+    let mut places = vec![0; jobs.len()];
+    let (mut withdrawn, mut now) = (0, 0);
+    for (time, back, at) in events.into_iter().filter(|(time, ..)| *time < u64::MAX) {
+        while replica.next_event().is_some_and(|end| end.0 < time) {
+            now = replica.next_event().unwrap().0;
+            replica.advance(&mut |d: Done| out.push((d.job.id, d.first_token.0, d.finished.0)));
         }
-        replica.enqueue(job.clone(), job.arrival).unwrap();
+        now = now.max(time);
+        if back {
+            // A call that is over is no longer found.
+            withdrawn += u64::from(replica.withdraw(jobs[at].id, Some(places[at]), SimTime(time)));
+        } else {
+            places[at] = replica.enqueue(jobs[at].clone(), SimTime(time)).unwrap();
+        }
     }
-    while replica.next_event().is_some() {
-        replica.advance(&mut done);
+    while let Some(end) = replica.next_event() {
+        now = end.0;
+        replica.advance(&mut |d: Done| out.push((d.job.id, d.first_token.0, d.finished.0)));
     }
-    let preemptions = replica.counts().preemptions;
-    (out, preemptions)
+    let state = replica.state(SimTime(now));
+    assert_eq!((state.waiting, state.running, state.kv_share), (0, 0, 0.0), "nothing is held");
+    assert_eq!(replica.counts().withdrawn, withdrawn);
+    assert_eq!(out.len() as u64 + withdrawn, jobs.len() as u64, "answered or taken back");
+    (out, replica.counts().preemptions)
+}
+
+/// Answers of exactly one mean length, from a server with room for one.
+fn impatient(timeout_secs: Option<f64>, retries_max: u32, load: f64) -> SimReport {
+    let constants = StepConstants { step_secs: STEP, ..StepConstants::default() };
+    let mut spec = system(pool(limits(1), constants, 1, Balance::LeastLoaded), SimTime(0));
+    spec.streams[0].timeout_secs = timeout_secs;
+    spec.streams[0].retries_max = retries_max;
+    run(spec, requests(7, 20_000, load / (MEAN * STEP), |_| MEAN))
+}
+
+#[test]
+fn who_waits_too_long_is_taken_back_and_tries_again_as_often_as_allowed() {
+    let service = MEAN * STEP;
+    let patient = impatient(None, 2, 0.8);
+    assert_eq!((patient.streams[0].answered, patient.streams[0].retries), (20_000, 0));
+    for (retries_max, load) in [(0, 0.8), (2, 0.8), (2, 3.0)] {
+        let report = impatient(Some(3.0 * service), retries_max, load);
+        let tally = &report.streams[0];
+        let timed_out = tally.lost[&Lost::Timeout];
+        assert_eq!(tally.answered + timed_out, 20_000, "answered or given up");
+        assert_eq!(tally.lost_total(), timed_out);
+        let used = report.endpoint_use(0);
+        assert_eq!(
+            used.failed_attempts,
+            tally.retries + timed_out,
+            "each failure is tried again or the last"
+        );
+        assert_eq!(report.pools[0].counts.withdrawn, used.failed_attempts);
+        assert!(retries_max > 0 || tally.retries == 0);
+        // The last attempt is answered within its patience; each one before took it all, and a wait of at most
+        // 1 s, 2 s, ... before the next.
+        let waits: f64 = (0..retries_max).map(|again| 3.0 * service + f64::from(1 << again)).sum();
+        let longest = tally.e2e.quantile_secs(1.0).unwrap();
+        assert!(longest <= (3.0 * service + waits) * 1.001, "{longest}");
+        assert!(tally.e2e.quantile_secs(0.0).unwrap() >= 0.999 * service);
+        assert_eq!((report.inside, report.pools[0].waiting), (0, 0.0));
+    }
+    // Nobody is answered who waits for less than an answer takes.
+    let hopeless = impatient(Some(0.9 * service), 1, 0.5);
+    assert_eq!((hopeless.streams[0].answered, hopeless.streams[0].lost[&Lost::Timeout]), (0, 20_000));
+    assert_eq!(hopeless.streams[0].retries, 20_000);
+}
+
+#[test]
+fn swapped_kv_is_not_computed_again_and_the_link_takes_its_time() {
+    let constants =
+        StepConstants { step_secs: STEP, per_prompt_token_secs: 1e-5, ..StepConstants::default() };
+    // Eight answers at once need twice the blocks that there are.
+    let tight = |swap_tokens_per_sec| ReplicaLimits { kv_blocks: 80, swap_tokens_per_sec, ..limits(8) };
+    let played = |swap: Option<f64>| {
+        let calls = (0..400).map(|i| Request::plain(SimTime::from_secs(f64::from(i) * 0.02), 0, 100, 200));
+        let report = run(system(pool(tight(swap), constants, 1, Balance::LeastLoaded), SimTime(0)), calls);
+        assert_eq!(report.streams[0].answered, 400);
+        (report.pools[0].counts, report.streams[0].e2e.mean_secs().unwrap())
+    };
+    let (again, _) = played(None);
+    let (swapped, fast) = played(Some(1e9));
+    let (_, slow) = played(Some(1e4));
+    assert!(again.preemptions > 0 && swapped.preemptions > 0, "{again:?} {swapped:?}");
+    assert!(again.prompt_tokens > 400 * 100, "computed again");
+    assert_eq!(swapped.prompt_tokens, 400 * 100, "each prompt once");
+    assert!(slow > fast, "{slow} {fast}");
 }
 
 proptest! {
@@ -306,12 +410,16 @@ proptest! {
         step_tokens in 12_u32..64,
         blocks in 12_u64..80,
         block_log in 0_u32..5,
+        patience in prop::collection::vec(prop::option::of(0_u64..400_000), 60),
+        patient in any::<bool>(),
+        window in prop::option::of((1_u32..120, 0.0_f64..1.0)),
     ) {
         let limits = ReplicaLimits {
             sequences_max: sequences,
             step_tokens_max: step_tokens,
             kv_blocks: blocks.max(150_u64.div_ceil(1 << block_log)),
             block_tokens: 1 << block_log,
+            window: window.map(|(tokens, share)| KvWindow { tokens, share }),
             ..limits(sequences)
         };
         // Whole nanoseconds, so that sums of steps and steps of sums are the same.
@@ -335,8 +443,13 @@ proptest! {
                 first_token: None,
             }
         }).collect();
-        let (mut expected, preempted) = played_step_by_step(limits, constants, &jobs);
-        let (mut found, preemptions) = replayed(limits, constants, &jobs);
+        let deadlines: Vec<u64> = jobs
+            .iter()
+            .zip(patience)
+            .map(|(job, patience)| patience.filter(|_| !patient).map_or(u64::MAX, |ns| job.arrival.0 + ns))
+            .collect();
+        let (mut expected, preempted) = played_step_by_step(limits, constants, &jobs, &deadlines);
+        let (mut found, preemptions) = replayed(limits, constants, &jobs, &deadlines);
         expected.sort_unstable();
         found.sort_unstable();
         prop_assert_eq!(found, expected);

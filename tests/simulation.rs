@@ -124,6 +124,7 @@ fn replica(run: &Run) -> Replica {
         block_tokens: BLOCK_TOKENS,
         context_max: 32_768,
         waiting_max: usize::MAX,
+        window: None,
         swap_tokens_per_sec: None,
     };
     Replica::new(limits, Pace::of(&perf, run.sequences_max), Role::Both, false)

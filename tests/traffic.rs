@@ -11,6 +11,8 @@ use breakeven::catalog::Catalog;
 use breakeven::io::presets;
 use breakeven::routing::Serves;
 use breakeven::scenario::{Scenario, ScenarioDraft};
+use breakeven::serving::{Deployment, PrefillReplicas, Scaling};
+use breakeven::sim::{Balance, Lost, Users};
 use breakeven::stats::Estimate;
 use breakeven::workload::{Count, CountKind, LengthSpread, Profile, UseCase};
 
@@ -221,6 +223,104 @@ fn a_plan_that_cannot_keep_up_is_told_and_bounded() {
     assert!(pool.falls_behind, "{pool:?}");
     // As many as may wait, and those of the batch that were preempted and wait in front.
     assert!(pool.waiting_max <= 20_000.0 + 512.0, "{}", pool.waiting_max);
+}
+
+#[test]
+fn impatient_callers_are_counted_and_no_call_is_lost_sight_of() {
+    let (mut draft, _) = preset("legal-document-analysis");
+    let plan =
+        draft.plans.iter().position(|plan| plan.endpoints.len() == 1 && plan.endpoints[0].id == "general");
+    for use_case in &mut draft.workload.use_cases {
+        use_case.retries.timeout_secs = Some(Estimate::Fixed(40.0));
+    }
+    let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
+    let asked = TrafficAsk { replicas: Some(1), rate_factor: 4.0, ..ask(plan.unwrap(), 1_800.0) };
+    let traffic = run(&scenario, &asked);
+    for stream in traffic.streams.iter().chain([&traffic.total]) {
+        let lost: u64 = stream.lost.values().sum();
+        assert_eq!(stream.arrived, stream.answered + lost, "{}", stream.id);
+        assert!(stream.lost[&Lost::Timeout] > 0, "{}: {:?}", stream.id, stream.lost);
+    }
+    let pool = traffic.endpoints[0].pool.as_ref().unwrap();
+    // The pool counts the warm-up too.
+    assert!(pool.counts.withdrawn >= traffic.total.retries + traffic.total.lost[&Lost::Timeout]);
+}
+
+/// The first plan with one endpoint of own GPUs, and its deployment changed.
+fn own(change: impl Fn(&mut Deployment<Estimate>)) -> (usize, Scenario) {
+    let (mut draft, _) = preset("legal-document-analysis");
+    let plan =
+        draft.plans.iter().position(|plan| plan.endpoints.len() == 1 && plan.endpoints[0].id == "general");
+    for endpoint in &mut draft.plans[plan.unwrap()].endpoints {
+        let Serves::SelfHosted(own) = &mut endpoint.serves else { panic!("own GPUs") };
+        change(&mut own.deployment);
+    }
+    (plan.unwrap(), Scenario::check(&draft, Catalog::shipped()).unwrap_or_else(|found| panic!("{found:#?}")))
+}
+
+#[test]
+fn replicas_for_prompts_alone_keep_them_from_delaying_answers() {
+    let fleet = |prompts: Option<u32>| {
+        let (plan, scenario) = own(|deployment| {
+            deployment.fleet.scaling = Scaling::Fixed(8);
+            deployment.prefill = prompts.map(|replicas| PrefillReplicas { replicas });
+        });
+        let warned = scenario.warnings().iter().any(|problem| problem.path.ends_with("deployment.prefill"));
+        assert_eq!(warned, prompts.is_some(), "the closed form says that it does not split");
+        let traffic = run(&scenario, &ask(plan, 1_800.0));
+        assert_eq!(traffic.total.arrived, traffic.total.answered);
+        let pool = traffic.endpoints[0].pool.clone().unwrap();
+        assert!((pool.replicas.mean - 8.0).abs() < 1e-6, "all are paid: {}", pool.replicas.mean);
+        traffic.total.tpot_secs.unwrap().p99.mean
+    };
+    let (together, apart) = (fleet(None), fleet(Some(4)));
+    assert!(apart < 0.9 * together, "{apart} {together}");
+    let (plan, scenario) = own(|deployment| deployment.prefill = Some(PrefillReplicas { replicas: 2 }));
+    let few = TrafficAsk { replicas: Some(2), ..ask(plan, 60.0) };
+    let error = simulate(&scenario, &few, None, None, &Unheard).unwrap_err().to_string();
+    assert!(error.contains("more than compute prompts alone"), "{error}");
+}
+
+#[test]
+fn batches_of_one_run_sum_up_to_it_and_tell_its_spread() {
+    let (_, scenario) = preset("content-moderation");
+    let hour = TrafficAsk { first_hour: Some(34), api_cv: 0.5, ..ask(0, 1_200.0) };
+    let whole = run(&scenario, &hour);
+    let cut = run(&scenario, &TrafficAsk { batches: 20, ..hour.clone() });
+    assert_eq!((whole.batches, cut.batches), (0, 20));
+    assert_eq!((whole.total.arrived, whole.total.answered), (cut.total.arrived, cut.total.answered));
+    let (of_whole, of_cut) = (whole.total.e2e_secs.unwrap(), cut.total.e2e_secs.unwrap());
+    assert_eq!((of_whole.mean.mean, of_whole.p95.mean), (of_cut.mean.mean, of_cut.p95.mean));
+    assert_eq!(of_whole.mean.half_width, None);
+    // Calls of an API do not wait for each other: the spread of the mean is that of single calls over their root.
+    let half = of_cut.mean.half_width.unwrap();
+    let replications = run(&scenario, &TrafficAsk { replications: 20, ..hour.clone() });
+    let of_all = replications.total.e2e_secs.unwrap().mean.half_width.unwrap();
+    let of_one = of_all * 20_f64.sqrt();
+    assert!((0.5..2.0).contains(&(half / of_one)), "{half} {of_one}");
+    let refused =
+        |asked: TrafficAsk| simulate(&scenario, &asked, None, None, &Unheard).unwrap_err().to_string();
+    assert!(refused(TrafficAsk { batches: 1, ..hour.clone() }).contains("2 to 100"));
+    assert!(refused(TrafficAsk { batches: 20, replications: 2, ..hour }).contains("either batches or"));
+}
+
+#[test]
+fn sessions_of_users_who_ask_often_load_a_replica_more_than_others() {
+    let (draft, scenario) = preset("legal-document-analysis");
+    let plan =
+        draft.plans.iter().position(|plan| plan.endpoints.len() == 1 && plan.endpoints[0].id == "general");
+    let busiest = |users: Option<Users>| {
+        let asked =
+            TrafficAsk { replicas: Some(6), balance: Balance::Session, users, ..ask(plan.unwrap(), 1_800.0) };
+        let traffic = run(&scenario, &asked);
+        let pool = traffic.endpoints[0].pool.clone().unwrap();
+        (traffic.total.arrived, pool.busiest.mean / pool.utilisation.mean)
+    };
+    let (calls, alone) = busiest(None);
+    let (same, even) = busiest(Some(Users { count: 100_000, exponent: 0.0 }));
+    let (again, few) = busiest(Some(Users { count: 1_000, exponent: 1.5 }));
+    assert_eq!((calls, calls), (same, again), "who asks changes nothing else");
+    assert!(even < 1.3 * alone && few > 1.3 * even, "{alone} {even} {few}");
 }
 
 #[test]

@@ -18,10 +18,10 @@ use crate::io::replay::{ColumnMap, Replay, ReplayAccount, ReplayOptions, ReplayW
 use crate::io::requests::{RequestsError, RequestsWriter};
 use crate::report::{self, TrafficAnswer};
 use crate::scenario::Scenario;
-use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Source};
+use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Source, Users};
 use crate::unit::HOURS_PER_WEEK;
 
-use self::words::{balance, crowd, eviction, outage, span};
+use self::words::{balance, crowd, eviction, outage, popularity, span};
 use super::error::CliError;
 use super::input::ScenarioArgs;
 use super::output::{Output, say};
@@ -83,12 +83,20 @@ pub(super) struct Args {
     /// Times that the window is played with other draws; more than one gives confidence intervals.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     replications: u32,
+    /// Parts into which the counted time of the only replication is cut, for confidence intervals from one long run; for a
+    /// window of even load.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    batches: u32,
     /// Factor on the volume.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     rate: f64,
     /// Flash crowds: factor on the rate, time until one comes, time it stays, as in 5:20m:2m.
     #[arg(long, value_name = "F:CALM:STAY", value_parser = crowd)]
     crowd: Option<Crowd>,
+    /// How many users a use case's conversations come from and how unevenly (Zipf's exponent), as in 10000:1: what session
+    /// balance keeps together.
+    #[arg(long, value_name = "USERS:EXPONENT", value_parser = popularity)]
+    popularity: Option<Users>,
     /// So many users per use case who wait for their answer and think before they ask again, instead of arrivals at a
     /// rate.
     #[arg(long, value_name = "N")]
@@ -273,6 +281,11 @@ fn replay_options(args: &Args, scenario: &Scenario) -> Result<ReplayOptions, Cli
         prompt: args.prompt_factor,
         output: args.output_factor,
         from_secs,
+        // Rows after the window count as outside; a trace that is repeated goes on into it.
+        until_secs: args
+            .window
+            .filter(|secs| args.repeat == 1 && *secs > 0.0)
+            .map(|secs| from_secs + secs * args.rate),
         repeat: args.repeat,
         columns: args.columns.clone().unwrap_or_default(),
         seed: args.seed.unwrap_or(scenario.draft().settings.seed),
@@ -304,8 +317,10 @@ fn ask(args: &Args, scenario: &Scenario, plan: usize) -> TrafficAsk {
         // A trace is counted from its first request on, unless one says otherwise.
         warmup_secs: args.warmup.or(args.trace.is_some().then_some(0.0)),
         replications: args.replications,
+        batches: args.batches,
         rate_factor: args.rate,
         crowd: args.crowd,
+        users: args.popularity,
         closed: args.users.map(|users| (users, args.think)),
         balance: args.balance,
         replicas: args.replicas,

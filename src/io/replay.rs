@@ -39,6 +39,9 @@ use windows::Windows;
 /// Requests between two publications of the account.
 const PUBLISH_REQUESTS: u64 = 1024;
 
+/// Latest request, in seconds after the first: three hundred years, well within what a simulation's clock counts.
+const SECS_MAX: f64 = 1e10;
+
 /// Longest prompt and answer that scaling makes, in tokens.
 const TOKENS_MAX: f64 = 1e9;
 
@@ -382,6 +385,15 @@ impl Replay {
             }
             return None;
         }
+        let secs = (self.begun + at - options.from_secs) / options.rate;
+        if secs > SECS_MAX {
+            if self.pass == 0 {
+                self.account.drop_row(DropReason::Never, row.line, || {
+                    format!("it comes {secs:.0} s after the first; write a time within {SECS_MAX:.0} s of it")
+                });
+            }
+            return None;
+        }
         if self.taken == 0 {
             self.first = at;
         }
@@ -389,7 +401,6 @@ impl Replay {
         self.taken += 1;
         self.account.requests += 1;
         let renew = |id: u64| if self.pass == 0 { id } else { mixed(id ^ mixed(u64::from(self.pass))) };
-        let secs = (self.begun + at - options.from_secs) / options.rate;
         Some(Request {
             at: SimTime::from_secs(secs),
             stream: options.stream,

@@ -52,6 +52,7 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 fn window(traffic: &Traffic) -> String {
     let window = &traffic.window;
     let times = match traffic.replications {
+        1 if traffic.batches > 0 => format!("once, ± over {} batches of it", traffic.batches),
         1 => "once".to_owned(),
         n => format!("{n} times"),
     };
@@ -114,6 +115,13 @@ fn secs_interval(interval: Interval) -> String {
     }
 }
 
+/// Correlation of neighbouring batches above which their interval is no longer to be trusted: at 0.3 it is about a
+/// quarter too narrow (a variance of the mean of (1 + r) / (1 - r) times what is taken, for a chain with that r).
+const CORRELATED: f64 = 0.3;
+
+/// By how much more of the time the busiest replica works than all do, before it is worth a word.
+const UNEVEN: f64 = 0.05;
+
 /// What is lost, and why, in words.
 fn lost_words(lost: Lost) -> &'static str {
     match lost {
@@ -122,7 +130,7 @@ fn lost_words(lost: Lost) -> &'static str {
         Lost::RateLimit => "refused by a rate limit after all retries",
         Lost::Error => "not answered for errors, after all retries",
         Lost::Outage => "lost in an outage after all retries",
-        Lost::Timeout => "given up after waiting too long",
+        Lost::Timeout => "given up after waiting too long, after all retries",
     }
 }
 
@@ -131,11 +139,23 @@ fn lost_words(lost: Lost) -> &'static str {
 pub fn sentences(answer: &TrafficAnswer<'_>) -> Vec<String> {
     let traffic = answer.traffic;
     let mut said = Vec::new();
+    if let Some(correlation) = traffic.batch_correlation.filter(|correlation| *correlation > CORRELATED) {
+        said.push(format!(
+            "batches that follow each other are alike (correlation {}): the load changes within the window or they are \
+             too short, and ± is too narrow; take an hour of even load, fewer batches, or replications",
+            format::significant(correlation, 2)
+        ));
+    }
     for endpoint in &traffic.endpoints {
         let Some(pool) = &endpoint.pool else { continue };
         if pool.falls_behind {
+            let then = if traffic.total.lost.contains_key(&Lost::QueueFull) {
+                "more were turned away"
+            } else {
+                "was growing still"
+            };
             said.push(format!(
-                "{} cannot keep up: its queue grew to {} calls and was growing still",
+                "{} cannot keep up: its queue grew to {} calls and {then}",
                 endpoint.name,
                 format::count(pool.waiting_max)
             ));
@@ -172,6 +192,13 @@ pub fn sentences(answer: &TrafficAnswer<'_>) -> Vec<String> {
             format::significant(pool.replicas.mean, 3),
             format::percent(pool.utilisation.mean)
         );
+        if pool.busiest.mean > pool.utilisation.mean + UNEVEN {
+            text.push_str(&format!(", the busiest {}", format::percent(pool.busiest.mean)));
+        }
+        if pool.counts.withdrawn > 0 {
+            let count = format::count(pool.counts.withdrawn as f64);
+            text.push_str(&format!(", {count} attempts given up by their callers"));
+        }
         if pool.counts.preemptions > 0 {
             text.push_str(&format!(", {} preemptions", format::count(pool.counts.preemptions as f64)));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::pricing::{Api, CapacityTerms};
 use crate::routing::{Endpoint, Plan, Router, Serves};
-use crate::serving::{Engine, Scaling};
+use crate::serving::{Deployment, Engine, Preemption, Scaling};
 use crate::stats::estimate::Estimate;
 use crate::stats::quantities::{Path, Quantified as _};
 use crate::unit::HOURS_PER_WEEK;
@@ -350,6 +350,13 @@ fn check_endpoint(endpoint: &Endpoint<Estimate>, path: &str, catalog: &Catalog, 
                     found.error(format!("{path}.serves.deployment.{name}"), "found 0", "write 1 or more");
                 }
             }
+            if deployment.fleet.scaling == Scaling::Fixed(0) {
+                found.error(
+                    format!("{path}.serves.deployment.fleet.scaling"),
+                    "found a fleet of 0 replicas, which answers nothing",
+                    "write 1 replica or more, or take the endpoint out of the plan",
+                );
+            }
             if let Scaling::Auto { min, max, .. } = deployment.fleet.scaling
                 && (min > max || max == 0)
             {
@@ -359,6 +366,7 @@ fn check_endpoint(endpoint: &Endpoint<Estimate>, path: &str, catalog: &Catalog, 
                     "write a maximum of at least 1 and at least the minimum",
                 );
             }
+            check_split(deployment, path, found);
             if let CapacityTerms::Reserved(reserved) = &own.terms
                 && reserved.term_months == 0
             {
@@ -366,6 +374,44 @@ fn check_endpoint(endpoint: &Endpoint<Estimate>, path: &str, catalog: &Catalog, 
             }
         }
     }
+}
+
+/// What only the traffic simulation plays: swapped KV, and replicas for prompts alone.
+fn check_split(deployment: &Deployment<Estimate>, path: &str, found: &mut Problems) {
+    if let Some(Preemption::Swap { host_bytes_per_sec }) = deployment.preemption
+        && !(host_bytes_per_sec > 0.0 && host_bytes_per_sec <= QUANTITY_MAX)
+    {
+        found.error(
+            format!("{path}.serves.deployment.preemption.host_bytes_per_sec"),
+            format!("found {host_bytes_per_sec}"),
+            "write the bytes per second to host memory, such as 5e10, or None to compute again",
+        );
+    }
+    let Some(prefill) = deployment.prefill else { return };
+    let path = format!("{path}.serves.deployment.prefill");
+    let fleet = match deployment.fleet.scaling {
+        Scaling::Fixed(replicas) => Some(replicas),
+        Scaling::Auto { max, .. } => Some(max),
+        Scaling::Peak => None,
+    };
+    if prefill.replicas == 0 {
+        found.error(
+            format!("{path}.replicas"),
+            "found 0",
+            "write 1 or more, or None for replicas that do both",
+        );
+    } else if let Some(fleet) = fleet.filter(|fleet| *fleet <= prefill.replicas) {
+        found.error(
+            format!("{path}.replicas"),
+            format!("{} of {fleet} replicas for prompts leave none to answer", prefill.replicas),
+            "write fewer, or give the fleet more replicas",
+        );
+    }
+    found.warn(
+        path,
+        "costs and latencies are computed as if every replica of the fleet did prompts and answers",
+        "simulate the traffic (breakeven simulate, or the page Traffic): there prompts and answers are apart",
+    );
 }
 
 fn check_api(api: &Api<Estimate>, path: &str, catalog: &Catalog, found: &mut Problems) {

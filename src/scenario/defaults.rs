@@ -135,6 +135,7 @@ impl UseCase<Estimate> {
             retries: Retries {
                 failure: fixed("retries.failure"),
                 max_retries: 2,
+                timeout_secs: None,
                 billed_share: fixed("retries.billed_share"),
             },
             embedding: None,
@@ -289,6 +290,8 @@ impl Deployment<Estimate> {
             },
             capacity_factor: Estimate::LogNormal { median: 1.0, p95: Calibration::shipped().residual_p95() },
             speculative: None,
+            preemption: None,
+            prefill: None,
             fleet: Fleet { scaling: Scaling::Peak, headroom: fixed("fleet.headroom"), spare_replicas: 1 },
         }
     }

@@ -36,6 +36,7 @@ impl Range {
             | "rise_months"
             | "years"
             | "ttl_secs"
+            | "timeout_secs"
             | "max_tokens" => Self::Positive,
             "mean" | "distinct" | "capacity_items" | "pue" | "draft_tokens" => Self::AtLeastOne,
             "share"

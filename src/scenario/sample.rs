@@ -3,7 +3,7 @@
 use crate::cache::{CacheStack, HitRate, PromptCache, ResponseCache};
 use crate::pricing::{Api, Bracket, CapacityTerms, Commitment, CustomPrice, Provisioned};
 use crate::routing::{Cascade, Endpoint, Overflow, Plan, Route, Router, Serves, Split};
-use crate::serving::Speculative;
+use crate::serving::{Preemption, PrefillReplicas, Speculative};
 use crate::stats::estimate::Estimate::{self, Fixed};
 use crate::stats::quantities::Table;
 use crate::workload::{Embedding, Growth, Length, LengthSpread, Profile, Quantiles, SCurve, UseCase};
@@ -43,6 +43,7 @@ fn use_cases() -> Vec<UseCase<Estimate>> {
     let mut chat = UseCase::new("chat", "Support chat");
     chat.growth = Growth::Compound(Fixed(0.05));
     chat.max_tokens = Some(Fixed(512.0));
+    chat.retries.timeout_secs = Some(Fixed(600.0));
     chat.conversation.history_limit_tokens = Some(Fixed(4000.0));
     chat.embedding = Some(Embedding {
         price: "text-embedding-3-small".to_owned(),
@@ -111,6 +112,8 @@ fn built(id: &str, name: &str, terms: CapacityTerms<Estimate>) -> Plan<Estimate>
     let mut plan = Plan::self_hosted(id, name, "llama-3.1-70b", "h100-sxm-80gb", 2, 3.0);
     if let Some(Endpoint { serves: Serves::SelfHosted(own), .. }) = plan.endpoints.first_mut() {
         own.terms = terms;
+        own.deployment.preemption = Some(Preemption::Swap { host_bytes_per_sec: 5e10 });
+        own.deployment.prefill = Some(PrefillReplicas { replicas: 1 });
         own.deployment.speculative = Some(Speculative {
             acceptance: Fixed(0.7),
             draft_tokens: Fixed(4.0),

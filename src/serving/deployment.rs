@@ -35,6 +35,14 @@ quantified! {
         pub capacity_factor: Q,
         /// Speculative decoding, if used.
         pub speculative: Option<Speculative<Q>>,
+        /// What becomes of the KV of a sequence that has to make room; `None` is [`Preemption::Recompute`]. Played by the
+        /// traffic simulation; in closed form nothing is preempted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub preemption: Option<Preemption>,
+        /// Replicas of the fleet that compute prompts alone. Played by the traffic simulation; the closed form, and with it
+        /// every cost, takes all replicas of the fleet as doing both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub prefill: Option<PrefillReplicas>,
         /// How many replicas.
         pub fleet: Fleet<Q>,
     }
@@ -93,6 +101,28 @@ impl Layout {
     }
 }
 
+/// What becomes of the KV of a running sequence when others need the room.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Preemption {
+    /// It is given up and computed again.
+    Recompute,
+    /// It is written to host memory and read back.
+    Swap {
+        /// Bytes per second between a replica's GPUs and host memory, one way; > 0.
+        host_bytes_per_sec: f64,
+    },
+}
+
+/// Disaggregated prefill: replicas of the fleet that compute prompts and first tokens; the KV crosses the GPUs' link to
+/// the others, which answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrefillReplicas {
+    /// How many of the fleet's; they do not scale. >= 1, and fewer than the fleet has.
+    pub replicas: u32,
+}
+
 /// How the number of replicas follows the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scaling {
@@ -128,4 +158,4 @@ pub enum Precision {
     Fp4,
 }
 
-plain!(Scaling, Precision, Engine, Layout);
+plain!(Scaling, Precision, Engine, Layout, Preemption, PrefillReplicas);

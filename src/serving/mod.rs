@@ -33,7 +33,9 @@ mod perf_tests;
 mod tests;
 
 pub use calibration::{ByEngine, Calibration, CalibrationError, HeldOut, LocalConstants, ServingConstants};
-pub use deployment::{Deployment, Efficiency, Fleet, Layout, Precision, Scaling, Speculative};
+pub use deployment::{
+    Deployment, Efficiency, Fleet, Layout, Precision, Preemption, PrefillReplicas, Scaling, Speculative,
+};
 pub use engine::{Engine, UnknownEngine};
 pub use facts::{
     ExpertFacts, GpuFacts, LatentFacts, Make, ModelFacts, PCIE_BYTES_PER_S, PublishedWeights, SlidingFacts,

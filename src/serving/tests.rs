@@ -82,6 +82,8 @@ pub(super) fn deployment(gpus: u32) -> Deployment<f64> {
         },
         capacity_factor: 1.0,
         speculative: None,
+        preemption: None,
+        prefill: None,
         fleet: Fleet { scaling: Scaling::Fixed(1), headroom: 0.3, spare_replicas: 0 },
     }
 }

@@ -26,8 +26,6 @@ pub struct ApiSpec {
     pub calls_per_min: Option<f64>,
     /// Share of calls that fail, 0..=1.
     pub error_share: f64,
-    /// A call that takes longer is given up, in seconds.
-    pub timeout_secs: Option<f64>,
     /// Spans in which nothing is answered, ascending.
     pub outages: Vec<(SimTime, SimTime)>,
     /// How long the provider keeps a prefix after its last use, in seconds; `None` is no prompt cache.
@@ -181,8 +179,17 @@ impl Api {
         }
     }
 
-    /// One attempt at `now`; `expected_output` tokens are counted against the limit, since nobody knows the answer's length.
-    pub fn attempt(&mut self, request: &Request, expected_output: f64, now: SimTime) -> Attempt {
+    /// One attempt at `now`.
+    ///
+    /// - `expected_output`: tokens that count against the limit, since nobody knows the answer's length.
+    /// - `timeout_secs`: how long its caller waits.
+    pub fn attempt(
+        &mut self,
+        request: &Request,
+        expected_output: f64,
+        timeout_secs: Option<f64>,
+        now: SimTime,
+    ) -> Attempt {
         let failed = |why, at| Attempt::Failed { why, at };
         while self.spec.outages.get(self.outage).is_some_and(|(_, end)| *end <= now) {
             self.outage += 1;
@@ -195,11 +202,14 @@ impl Api {
         }
         let ttft = self.ttft.draw(&mut self.draws);
         if self.draws.happens(self.spec.error_share) {
-            return failed(Failure::Error, now + SimTime::from_secs(ttft));
+            return match timeout_secs.filter(|timeout| ttft > *timeout) {
+                Some(timeout) => failed(Failure::Timeout, now + SimTime::from_secs(timeout)),
+                None => failed(Failure::Error, now + SimTime::from_secs(ttft)),
+            };
         }
         let tpot = self.tpot.draw(&mut self.draws);
         let whole = ttft + tpot * f64::from(request.output_tokens - 1);
-        if let Some(timeout) = self.spec.timeout_secs.filter(|timeout| whole > *timeout) {
+        if let Some(timeout) = timeout_secs.filter(|timeout| whole > *timeout) {
             return failed(Failure::Timeout, now + SimTime::from_secs(timeout));
         }
         let cached_tokens = self.spec.prompt_ttl_secs.map_or(0, |ttl| {
@@ -249,7 +259,6 @@ mod tests {
             tokens_per_min: None,
             calls_per_min: None,
             error_share: 0.0,
-            timeout_secs: None,
             outages: Vec::new(),
             prompt_ttl_secs: None,
             prompt_min_tokens: 0,
@@ -259,7 +268,7 @@ mod tests {
     fn served(api: &mut Api, at: f64) -> bool {
         let now = SimTime::from_secs(at);
         let request = Request::plain(now, 0, 900, 11);
-        matches!(api.attempt(&request, 100.0, now), Attempt::Answered { .. })
+        matches!(api.attempt(&request, 100.0, None, now), Attempt::Answered { .. })
     }
 
     #[test]
@@ -294,7 +303,7 @@ mod tests {
             let mut request = Request::plain(now, 0, prompt, 5);
             let talk = Some(Talk { id: session, turn: 0, kept_tokens: u32::MAX });
             request.prefix = Prefix::Session { root: 1, root_tokens: 200, talk };
-            match api.attempt(&request, 0.0, now) {
+            match api.attempt(&request, 0.0, None, now) {
                 Attempt::Answered { cached_tokens, .. } => cached_tokens,
                 Attempt::Failed { why, .. } => panic!("{why:?}"),
             }

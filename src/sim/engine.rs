@@ -10,13 +10,12 @@ use std::collections::BinaryHeap;
 use crate::unit::SimTime;
 
 use super::answers::{AnswerCache, Remembered};
-use super::api::{Attempt, Failure};
 use super::draws::Draws;
 use super::endpoint::{Endpoint, endpoint};
 use super::events::{Event, Queued};
-use super::job::{Done, Job, Refused};
+use super::job::Done;
 use super::over::{Over, Watcher};
-use super::pool::PoolEvent;
+use super::pool::{PoolEvent, Seat};
 use super::report::SimReport;
 use super::request::{AnsweredBy, Request, Source};
 use super::spec::{OverflowWhen, Route, SimError, SimSpec};
@@ -29,6 +28,12 @@ pub(super) struct Flight {
     pub request: Request,
     /// Attempts at the endpoint at which it is.
     pub attempts: u32,
+    /// Attempts after the first, at all endpoints.
+    pub retries: u32,
+    /// Changes with each attempt and request in this place: what an event of another one says is void.
+    pub number: u32,
+    /// Where it waits or runs.
+    pub seat: At,
     /// Tier of a cascade.
     pub tier: usize,
     pub endpoint: usize,
@@ -37,6 +42,18 @@ pub(super) struct Flight {
     pub replica: Option<u32>,
     /// Time in queues so far.
     pub queued: SimTime,
+}
+
+/// Where a request is at an endpoint of own GPUs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum At {
+    /// Nowhere: on the way, or at a provider.
+    #[default]
+    Nowhere,
+    /// On a replica for prompts.
+    Prompts(Seat),
+    /// On a replica that answers.
+    Answers(Seat),
 }
 
 /// A simulation under way. Its results are valid at any time.
@@ -170,6 +187,11 @@ impl<'a> Simulation<'a> {
 
     /// Plays until nothing is left or `stop` says so; whether it came to the end. It may be called again.
     pub fn run(&mut self, stop: &mut dyn FnMut(&Self) -> bool) -> bool {
+        self.run_until(SimTime::NEVER, stop)
+    }
+
+    /// The same, and no further than to `until`: what happens from then on is left for the next call.
+    pub fn run_until(&mut self, until: SimTime, stop: &mut dyn FnMut(&Self) -> bool) -> bool {
         let mut looked = 0;
         loop {
             let requests = self.soonest_source();
@@ -181,6 +203,9 @@ impl<'a> Simulation<'a> {
             {
                 self.timeline.close(self.now, &self.pool_states());
                 return true;
+            }
+            if coming >= until {
+                return false;
             }
             if coming >= self.timeline.next_sample() {
                 let states = self.pool_states_at(self.timeline.next_sample());
@@ -204,9 +229,9 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Whether only looks of pools and their like are left in the queue of events.
+    /// Whether only looks of pools and the patience of those who have their answer are left in the queue of events.
     fn is_over(&self) -> bool {
-        self.events.iter().all(|Reverse(queued)| matches!(queued.event, Event::Pool(..)))
+        self.events.iter().all(|Reverse(queued)| matches!(queued.event, Event::Pool(..) | Event::GivenUp(..)))
     }
 
     pub(super) fn push(&mut self, at: SimTime, event: Event) {
@@ -289,8 +314,18 @@ impl<'a> Simulation<'a> {
             Err(lookup) => lookup,
         };
         let (endpoint, wait, overflowed) = self.choose(&request);
-        let flight =
-            Flight { request, attempts: 0, tier: 0, endpoint, overflowed, replica: None, queued: SimTime(0) };
+        let flight = Flight {
+            request,
+            attempts: 0,
+            retries: 0,
+            number: 0,
+            seat: At::Nowhere,
+            tier: 0,
+            endpoint,
+            overflowed,
+            replica: None,
+            queued: SimTime(0),
+        };
         if overflowed {
             self.timeline.now(self.now).overflowed += 1;
             if self.counted(&flight.request) {
@@ -305,7 +340,8 @@ impl<'a> Simulation<'a> {
     fn board(&mut self, flight: Flight) -> u32 {
         self.inside += 1;
         if let Some(place) = self.free.pop() {
-            self.flights[place as usize] = flight;
+            let before = &mut self.flights[place as usize];
+            *before = Flight { number: before.number, ..flight };
             return place;
         }
         self.flights.push(flight);
@@ -436,7 +472,12 @@ impl<'a> Simulation<'a> {
         match event {
             Event::Came(request) => self.came(*request),
             Event::Send(place) => self.send(place),
-            Event::Bring(place, first) => self.enqueue(place, Some(first)),
+            Event::Bring(place, number, first) => {
+                if self.flights[place as usize].number == number {
+                    self.enqueue(place, Some(first));
+                }
+            }
+            Event::GivenUp(place, number) => self.given_up(place, number),
             Event::Answered(place, first, cached) => {
                 self.answered(place, first, self.now, cached, 0);
             }
@@ -444,136 +485,4 @@ impl<'a> Simulation<'a> {
             Event::Pool(at, prefill, event) => self.wake_pool(at, prefill, event),
         }
     }
-
-    pub(super) fn send(&mut self, place: u32) {
-        let flight = &self.flights[place as usize];
-        let (at, stream) = (flight.endpoint, usize::from(flight.request.stream));
-        let Endpoint::Api(api) = &mut self.endpoints[at] else {
-            self.enqueue(place, None);
-            return;
-        };
-        let factor = self.spec.endpoints[at].token_factor;
-        let expected = self.spec.streams[stream].expected_output * factor;
-        if self.draws.happens(self.spec.streams[stream].failure_share) {
-            let known = self.now + api.time_to_error();
-            self.push(known, Event::Failed(place, Failure::Error));
-            return;
-        }
-        let attempt = if factor == 1.0 {
-            api.attempt(&flight.request, expected, self.now)
-        } else {
-            let mut request = flight.request.clone();
-            request.prompt_tokens = scaled(request.prompt_tokens, factor);
-            request.output_tokens = scaled(request.output_tokens, factor);
-            api.attempt(&request, expected, self.now)
-        };
-        match attempt {
-            Attempt::Failed { why, at } if at > self.now => self.push(at, Event::Failed(place, why)),
-            Attempt::Failed { why, .. } => self.failed(place, why),
-            Attempt::Answered { first, last, cached_tokens } => {
-                let cached = cached_tokens.max(self.given_tokens(at, &self.flights[place as usize].request));
-                // Where nothing hangs on the answer, it need not wait in the queue of events.
-                if self.is_final(place) {
-                    self.answered(place, first, last, cached, 0);
-                } else {
-                    self.push(last, Event::Answered(place, first, cached));
-                }
-            }
-        }
-    }
-
-    /// Whether an answer leads to nothing else that would have to wait for it.
-    fn is_final(&self, place: u32) -> bool {
-        let request = &self.flights[place as usize].request;
-        let stream = usize::from(request.stream);
-        !matches!(self.spec.streams[stream].route, Route::Cascade { .. })
-            && !self.follows.get(usize::from(request.stream)).copied().unwrap_or(false)
-    }
-
-    fn enqueue(&mut self, place: u32, brought: Option<SimTime>) {
-        let flight = &self.flights[place as usize];
-        let (at, request) = (flight.endpoint, &flight.request);
-        let factor = self.spec.endpoints[at].token_factor;
-        let job = Job {
-            id: u64::from(place),
-            arrival: self.now,
-            prompt_tokens: scaled(request.prompt_tokens, factor),
-            output_tokens: scaled(request.output_tokens, factor),
-            prefix: request.prefix.clone(),
-            given_tokens: self.given_tokens(at, request),
-            first_token: brought,
-        };
-        let session = request.session;
-        let Endpoint::Own(own) = &mut self.endpoints[at] else { return };
-        let taken = match &mut own.prefill {
-            Some((prefill, _)) if brought.is_none() => prefill.enqueue(job, session, self.now),
-            _ => own.pool.enqueue(job, session, self.now),
-        };
-        if let Err(refused) = taken {
-            self.refused(place, refused);
-        }
-    }
-
-    /// Prompt tokens that are found because a share is given, in the endpoint's own.
-    #[inline]
-    fn given_tokens(&self, at: usize, request: &Request) -> u32 {
-        let endpoint = &self.spec.endpoints[at];
-        let tokens = f64::from(request.prompt_tokens) * endpoint.token_factor * endpoint.given_hit_share;
-        tokens.round().clamp(0.0, f64::from(u32::MAX)) as u32
-    }
-
-    fn wake_pool(&mut self, at: usize, prefill: bool, event: PoolEvent) {
-        let Endpoint::Own(own) = &mut self.endpoints[at] else { return };
-        let (mut wake, mut lost) = (std::mem::take(&mut self.wake), Vec::new());
-        let pool = match &mut own.prefill {
-            Some((pool, _)) if prefill => pool,
-            _ => &mut own.pool,
-        };
-        pool.wake(event, self.now, &mut wake, &mut lost);
-        for (time, event) in wake.drain(..) {
-            self.push(time, Event::Pool(at, prefill, event));
-        }
-        self.wake = wake;
-        for job in lost {
-            self.refused(job.id as u32, Refused::QueueFull);
-        }
-    }
-
-    fn end_steps(&mut self, (at, prefill): (usize, bool)) {
-        let mut done = std::mem::take(&mut self.done);
-        let Endpoint::Own(own) = &mut self.endpoints[at] else { return };
-        let front = own.front;
-        match &mut own.prefill {
-            Some((pool, transfer)) if prefill => {
-                pool.advance(&mut done);
-                let transfer = *transfer;
-                for prompt in done.drain(..) {
-                    self.bring(&prompt, transfer);
-                }
-            }
-            _ => {
-                let replica = own.pool.advance(&mut done);
-                for answer in done.drain(..) {
-                    let place = answer.job.id as u32;
-                    self.flights[place as usize].replica = Some(replica);
-                    self.flights[place as usize].queued += answer.scheduled.since(answer.job.arrival);
-                    let first = answer.first_token + front;
-                    self.answered(
-                        place,
-                        first,
-                        answer.finished + front,
-                        answer.cached_tokens,
-                        answer.preemptions,
-                    );
-                }
-            }
-        }
-        self.done = done;
-    }
-}
-
-/// Tokens of another tokenizer; one stays one.
-#[inline]
-pub(super) fn scaled(tokens: u32, factor: f64) -> u32 {
-    if factor == 1.0 { tokens } else { (f64::from(tokens) * factor).round().max(1.0) as u32 }
 }

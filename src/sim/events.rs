@@ -15,8 +15,11 @@ pub(super) enum Event {
     Came(Box<Request>),
     /// A request goes to its endpoint.
     Send(u32),
-    /// Its prompt is done elsewhere and its KV is here; the first token was out then.
-    Bring(u32, SimTime),
+    /// Its prompt is done elsewhere and its KV is here, if it is still the attempt of this number; the first token was
+    /// out then.
+    Bring(u32, u32, SimTime),
+    /// Its caller waits no longer, if it is still the attempt of this number.
+    GivenUp(u32, u32),
     /// A provider has answered: first token, last token, cached prompt tokens.
     Answered(u32, SimTime, u32),
     /// A provider's attempt has failed.

@@ -21,9 +21,20 @@ pub struct ReplicaLimits {
     pub context_max: u64,
     /// Most calls that wait; beyond, calls are turned away.
     pub waiting_max: usize,
+    /// Layers that keep no more than a window of KV. Not with a prefix cache: whose blocks count whole.
+    pub window: Option<KvWindow>,
     /// Preempted sequences are written to host memory and read back, so many tokens per second, instead of computed
     /// again.
     pub swap_tokens_per_sec: Option<f64>,
+}
+
+/// Layers that keep the KV of the last tokens alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KvWindow {
+    /// Tokens that they keep; each starts within a block, so that one block more is held.
+    pub tokens: u32,
+    /// Their share of the bytes of a token's KV, 0..=1.
+    pub share: f64,
 }
 
 /// Size of a KV block where nothing else is said: vLLM's default, in tokens.
@@ -111,6 +122,8 @@ pub struct ReplicaCounts {
     pub prompt_tokens: u64,
     /// Prompt tokens found in the prefix cache.
     pub cached_tokens: u64,
+    /// Calls that were taken back, waiting or running.
+    pub withdrawn: u64,
     /// Nanoseconds with work.
     pub busy_ns: u64,
 }
@@ -123,6 +136,7 @@ impl ReplicaCounts {
         self.preemptions += other.preemptions;
         self.prompt_tokens += other.prompt_tokens;
         self.cached_tokens += other.cached_tokens;
+        self.withdrawn += other.withdrawn;
         self.busy_ns += other.busy_ns;
     }
 }

@@ -3,11 +3,12 @@
 use crate::unit::SimTime;
 
 use super::api::Failure;
-use super::engine::{Simulation, scaled};
+use super::engine::{At, Simulation};
 use super::events::Event;
 use super::job::{Done, Refused};
 use super::over::Over;
 use super::request::{AnsweredBy, Request};
+use super::sending::scaled;
 use super::spec::Route;
 use super::tally::Lost;
 
@@ -46,6 +47,7 @@ impl Simulation<'_> {
             * f64::from(1_u32 << (attempts - 1).min(16))
             * (0.5 + 0.5 * self.draws.uniform());
         self.streams[stream].retries += u64::from(counted);
+        self.flights[place as usize].retries += 1;
         self.push(self.now + SimTime::from_secs(wait), Event::Send(place));
     }
 
@@ -57,7 +59,7 @@ impl Simulation<'_> {
         }
         self.timeline.now(self.now).lost += 1;
         let flight = &self.flights[place as usize];
-        let (queued, retries) = (flight.queued, flight.attempts.saturating_sub(1));
+        let (queued, retries) = (flight.queued, flight.retries);
         self.tell(&Over {
             request: &request,
             endpoint: None,
@@ -78,6 +80,7 @@ impl Simulation<'_> {
         self.inside -= 1;
         self.free.push(place);
         let flight = &mut self.flights[place as usize];
+        flight.number = flight.number.wrapping_add(1);
         let empty = Request::plain(SimTime(0), 0, 0, 1);
         std::mem::replace(&mut flight.request, empty)
     }
@@ -85,7 +88,10 @@ impl Simulation<'_> {
     /// A prompt is done on a replica for prompts: its KV goes over to one that answers.
     pub(super) fn bring(&mut self, prompt: &Done, (fixed_secs, per_token_secs): (f64, f64)) {
         let place = prompt.job.id as u32;
-        self.flights[place as usize].queued += prompt.scheduled.since(prompt.job.arrival);
+        let flight = &mut self.flights[place as usize];
+        flight.queued += prompt.scheduled.since(prompt.job.arrival);
+        flight.seat = At::Nowhere;
+        let number = flight.number;
         if prompt.job.output_tokens <= 1 {
             self.answered(
                 place,
@@ -97,7 +103,7 @@ impl Simulation<'_> {
             return;
         }
         let secs = fixed_secs + per_token_secs * f64::from(prompt.job.prompt_tokens);
-        self.push(self.now + SimTime::from_secs(secs), Event::Bring(place, prompt.first_token));
+        self.push(self.now + SimTime::from_secs(secs), Event::Bring(place, number, prompt.first_token));
     }
 
     /// An endpoint has answered: the end, or the next tier of a cascade.
@@ -153,7 +159,7 @@ impl Simulation<'_> {
     ) {
         let request = self.disembark(place);
         let flight = &self.flights[place as usize];
-        let (queued, retries, replica) = (flight.queued, flight.attempts, flight.replica);
+        let (queued, retries, replica) = (flight.queued, flight.retries, flight.replica);
         let stream = usize::from(request.stream);
         let ttft = shown.since(request.at);
         let each = (output_tokens > 1).then(|| decoding.0 / u64::from(output_tokens - 1)).map(SimTime);

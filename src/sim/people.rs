@@ -75,7 +75,9 @@ fn draw_count(count: &Count<f64>, draws: &mut Draws) -> u32 {
 /// A conversation under way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Under {
+    /// The conversation, and who has it.
     session: u64,
+    user_id: u64,
     turn: u32,
     turns_left: u32,
     calls_left: u32,
@@ -89,6 +91,18 @@ struct Under {
     output: f64,
 }
 
+/// Who asks: so many users, some of them much more often than others.
+///
+/// The user at rank `k` asks in proportion to `k^-exponent` (Zipf): at 0 all alike, at 1 the first of 10,000 asks a tenth
+/// of everything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Users {
+    /// How many; >= 1.
+    pub count: u32,
+    /// Zipf's exponent, 0 or more.
+    pub exponent: f64,
+}
+
 /// What differs between simulations of a use case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeopleOptions {
@@ -98,6 +112,9 @@ pub struct PeopleOptions {
     pub first_hour: usize,
     /// Flash crowds on top of the week.
     pub crowd: Option<Crowd>,
+    /// Who begins conversations: what affinity keeps together is then all that a user asks. `None`: each conversation is
+    /// of a user of its own.
+    pub users: Option<Users>,
     /// Users in a closed loop instead of arrivals at a rate, with their mean time to think in seconds.
     pub closed: Option<(u32, f64)>,
     /// Seed of all draws.
@@ -114,6 +131,8 @@ pub struct People {
     output: Lengths,
     use_case: UseCase<f64>,
     popularity: Option<Zipf<f64>>,
+    /// Who begins, with draws of its own: everything else is drawn as without.
+    users: Option<(Zipf<f64>, Draws)>,
     draws: Draws,
     talks: Vec<Under>,
     free: Vec<u32>,
@@ -146,6 +165,10 @@ impl People {
             user: Lengths::of(&use_case.user_tokens),
             output: Lengths::of(&use_case.output_tokens),
             popularity: popularity.filter(|_| repetition.cacheable_share > 0.0),
+            users: options.users.and_then(|users| {
+                let law = Zipf::new(f64::from(users.count.max(1)), users.exponent.max(0.0)).ok()?;
+                Some((law, draws("users")))
+            }),
             draws: draws("requests"),
             talks: Vec::new(),
             free: Vec::new(),
@@ -173,7 +196,11 @@ impl People {
     fn begin(&mut self, at: SimTime) -> Request {
         self.sessions += 1;
         let session = (u64::from(self.stream) << 48) + self.sessions;
-        let mut talk = Under { session, ..Under::default() };
+        let user_id = match &mut self.users {
+            Some((law, draws)) => (u64::from(self.stream) << 48) + law.sample(draws) as u64,
+            None => session,
+        };
+        let mut talk = Under { session, user_id, ..Under::default() };
         if !self.follows {
             talk.calls_left = 1;
             talk.user = self.user.draw(&mut self.draws);
@@ -227,7 +254,7 @@ impl People {
                 }),
             },
             key,
-            session: talk.session,
+            session: talk.user_id,
             note: u64::from(place),
         }
     }

@@ -116,6 +116,9 @@ struct Unit {
     paid_since: Option<SimTime>,
 }
 
+/// Where a call was put: replica and place there; `None` is held until a replica serves.
+pub(super) type Seat = Option<(u32, u32)>;
+
 /// What a pool wants to be woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PoolEvent {
@@ -153,6 +156,8 @@ pub(super) struct Pool {
     fewer_since: Option<SimTime>,
     pub interruptions: u64,
     pub starts: u64,
+    /// Calls that were taken back while they were held.
+    withdrawn: u64,
     draws: Draws,
 }
 
@@ -196,6 +201,7 @@ impl Pool {
             fewer_since: None,
             interruptions: 0,
             starts: 0,
+            withdrawn: 0,
             draws: Draws::new(seed, name),
             spec,
         };
@@ -295,19 +301,38 @@ impl Pool {
         }
     }
 
-    /// Gives it a call.
+    /// Gives it a call; returns where it is.
     #[inline]
-    pub fn enqueue(&mut self, job: Job, session: u64, now: SimTime) -> Result<(), Refused> {
+    pub fn enqueue(&mut self, job: Job, session: u64, now: SimTime) -> Result<Seat, Refused> {
         let Some(at) = self.choose(&job, session) else {
             if self.held.len() >= self.spec.limits.waiting_max {
                 return Err(Refused::QueueFull);
             }
             self.held.push_back((job, session));
-            return Ok(());
+            return Ok(None);
         };
-        self.units[at].replica.enqueue(job, now)?;
+        let place = self.units[at].replica.enqueue(job, now)?;
         self.note(at);
-        Ok(())
+        Ok(Some((at as u32, place)))
+    }
+
+    /// Takes a call back that was given to `seat`.
+    pub fn withdraw(&mut self, id: u64, seat: Seat, now: SimTime) {
+        if let Some((at, place)) = seat
+            && self.units[at as usize].replica.withdraw(id, Some(place), now)
+        {
+            self.note(at as usize);
+            return;
+        }
+        // It was held, or an interruption has sent it elsewhere.
+        if let Some(at) = self.held.iter().position(|(job, _)| job.id == id) {
+            self.held.remove(at);
+            self.withdrawn += 1;
+            return;
+        }
+        if let Some(at) = (0..self.units.len()).find(|at| self.units[*at].replica.withdraw(id, None, now)) {
+            self.note(at);
+        }
     }
 
     /// Something that it wanted to be woken for. Calls that no longer fit anywhere are returned.
@@ -449,9 +474,14 @@ impl Pool {
         sum
     }
 
+    /// Nanoseconds with work of the replica that has worked longest.
+    pub fn busiest_ns(&self, now: SimTime) -> u64 {
+        self.units.iter().map(|unit| unit.replica.state(now).busy_ns).max().unwrap_or(0)
+    }
+
     /// What all replicas have done.
     pub fn counts(&self) -> ReplicaCounts {
-        let mut sum = ReplicaCounts::default();
+        let mut sum = ReplicaCounts { withdrawn: self.withdrawn, ..ReplicaCounts::default() };
         self.units.iter().for_each(|unit| sum.add(&unit.replica.counts()));
         sum
     }

@@ -11,6 +11,9 @@
 //! Not modelled: the lag of asynchronous scheduling, graphs that are padded to the next captured batch. Under
 //! speculative decoding the blocks of the whole answer are taken at the start, and nothing is preempted.
 
+mod room;
+mod withdraw;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -18,11 +21,24 @@ use super::blocks::Blocks;
 use super::job::{Done, Job, Refused, ReplicaCounts, ReplicaLimits, ReplicaState, Role};
 use super::pace::Pace;
 use super::prefix::{Prefix, PrefixCache};
-use crate::unit::{NS_PER_SEC, SimTime};
+use crate::unit::SimTime;
+
+/// Where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Answered, or taken back.
+    Gone,
+    Waiting,
+    Prompt,
+    Decoding,
+}
 
 #[derive(Clone, Debug)]
 struct Sequence {
     job: Job,
+    stage: Stage,
+    /// Taken back while it runs: it leaves at the end of the step.
+    leaving: bool,
     scheduled: SimTime,
     first_token: SimTime,
     /// Tokens whose KV is there when it decodes: the prompt; after a preemption with what was answered.
@@ -50,6 +66,8 @@ struct Sequence {
 struct Run {
     start: SimTime,
     end: SimTime,
+    /// Nanoseconds before the first step, in which preempted KV is moved.
+    before_ns: f64,
     steps: u64,
     /// Prompts are in it; then it is one step.
     mixed: bool,
@@ -65,9 +83,16 @@ pub struct Replica {
     prefixes: Option<PrefixCache>,
     sequences: Vec<Sequence>,
     free: Vec<u32>,
+    /// Calls that wait; those that were taken back stay in it, save in front, until their turn comes.
     waiting: VecDeque<u32>,
+    /// Of these, taken back.
+    waiting_gone: usize,
+    /// Taken back, and out at the end of the step.
+    leaving: Vec<u32>,
     /// Ends of answers: number of the step after the last, place, stamp.
     ends: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    /// Numbers of the steps from which on windows are full, place, stamp.
+    fills: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// Place and stamp in order of admission, the youngest last; some void.
     admitted: Vec<(u32, u32)>,
     /// Sequences that decode.
@@ -94,10 +119,11 @@ impl Replica {
             sequences_max,
             step_tokens_max: limits.step_tokens_max.max(sequences_max),
             block_tokens: limits.block_tokens.clamp(1, 1 << 16).next_power_of_two(),
+            window: limits.window.filter(|_| !prefixes),
             ..limits
         };
         Self {
-            blocks: Blocks::new(limits.kv_blocks, limits.block_tokens),
+            blocks: Blocks::new(limits.kv_blocks, limits.block_tokens, limits.window),
             prefixes: prefixes.then(PrefixCache::default),
             limits,
             role,
@@ -105,7 +131,10 @@ impl Replica {
             sequences: Vec::new(),
             free: Vec::new(),
             waiting: VecDeque::new(),
+            waiting_gone: 0,
+            leaving: Vec::new(),
             ends: BinaryHeap::new(),
+            fills: BinaryHeap::new(),
             admitted: Vec::new(),
             decoding: 0,
             kv_tokens: 0.0,
@@ -129,13 +158,14 @@ impl Replica {
     #[must_use]
     #[inline]
     pub fn load(&self) -> usize {
-        self.waiting.len() + self.running() as usize
+        self.waiting() + self.running() as usize
     }
 
     /// Calls that wait.
     #[must_use]
+    #[inline]
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - self.waiting_gone
     }
 
     /// What it has done until the last event.
@@ -166,7 +196,7 @@ impl Replica {
             }
         }
         ReplicaState {
-            waiting: self.waiting.len(),
+            waiting: self.waiting(),
             running: self.running(),
             kv_share: held as f64 / self.blocks.total().max(1) as f64,
             busy_ns,
@@ -183,16 +213,17 @@ impl Replica {
         self.blocks.total().saturating_sub(self.held_blocks())
     }
 
-    /// Gives it a call at `now`, which is not before the last event and not after the next.
+    /// Gives it a call at `now`, which is not before the last event and not after the next; returns its place, by which
+    /// [`Self::withdraw`] finds it again.
     ///
     /// # Errors
     /// [`Refused`] where it can never be answered or too many wait.
-    pub fn enqueue(&mut self, job: Job, now: SimTime) -> Result<(), Refused> {
+    pub fn enqueue(&mut self, job: Job, now: SimTime) -> Result<u32, Refused> {
         let tokens = u64::from(job.prompt_tokens) + u64::from(job.output_tokens);
         if tokens > self.limits.context_max || self.blocks.of(tokens) > self.blocks.total() {
             return Err(Refused::TooLong);
         }
-        if self.waiting.len() >= self.limits.waiting_max {
+        if self.waiting() >= self.limits.waiting_max {
             return Err(Refused::QueueFull);
         }
         let brought = job.first_token.is_some();
@@ -204,6 +235,8 @@ impl Replica {
             answered: u32::from(brought),
             brought,
             job,
+            stage: Stage::Waiting,
+            leaving: false,
             decodes_from: 0,
             own_blocks: 0,
             shared_blocks: 0,
@@ -214,11 +247,11 @@ impl Replica {
         self.waiting.push_back(at);
         match self.run {
             // Not at once: who comes at the same moment takes part in the step.
-            None => self.run = Some(Run { start: now, end: now, steps: 0, mixed: false }),
-            Some(run) if !run.mixed && self.waiting.len() == 1 => self.cut_short(run, now),
+            None => self.run = Some(Run { start: now, end: now, before_ns: 0.0, steps: 0, mixed: false }),
+            Some(run) if self.waiting() == 1 => self.cut_short(run, now),
             Some(_) => {}
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Ends the steps under way and starts the next; `done` is told of the answers that are complete.
@@ -232,6 +265,8 @@ impl Replica {
         self.blocks.grow(self.step, run.steps);
         self.kv_tokens += self.growth() * run.steps as f64;
         self.step += run.steps;
+        self.fill_windows();
+        self.let_go();
         self.end_answers(run.end, done);
         self.end_prompts(run.end, done);
         self.schedule(run.end);
@@ -246,14 +281,21 @@ impl Replica {
         let mut places: Vec<u32> =
             self.admitted.iter().filter(|entry| live(entry)).map(|&(at, _)| at).collect();
         places.extend(self.waiting.drain(..));
+        places.retain(|at| {
+            let sequence = &self.sequences[*at as usize];
+            sequence.stage != Stage::Gone && !sequence.leaving
+        });
         let jobs = places.into_iter().map(|at| self.sequences[at as usize].job.clone()).collect();
         self.sequences.clear();
         self.free.clear();
         self.ends.clear();
         self.admitted.clear();
         self.prompts.clear();
+        self.leaving.clear();
+        self.waiting_gone = 0;
         (self.partial, self.decoding, self.kv_tokens) = (None, 0, 0.0);
-        self.blocks = Blocks::new(self.limits.kv_blocks, self.limits.block_tokens);
+        self.fills.clear();
+        self.blocks = Blocks::new(self.limits.kv_blocks, self.limits.block_tokens, self.limits.window);
         self.prefixes = self.prefixes.is_some().then(PrefixCache::default);
         jobs
     }
@@ -280,17 +322,27 @@ impl Replica {
 
     /// Steps of a run that are over at `now`, the one under way included.
     fn steps_at(&self, run: &Run, now: SimTime) -> u64 {
-        let gone = now.since(run.start).0 as f64;
-        if gone <= 0.0 {
+        let gone = now.since(run.start);
+        let ns = gone.0 as f64 - run.before_ns;
+        if ns <= 0.0 {
             return 0;
         }
-        self.pace.decode(self.decoding).steps_until(gone, self.kv_tokens, self.growth()) as u64
+        let step = self.pace.decode(self.decoding);
+        let mut steps = step.steps_until(ns, self.kv_tokens, self.growth());
+        // Ends are whole nanoseconds: who comes at the very end of a step is not in it.
+        let end =
+            |steps: f64| SimTime::from_ns(run.before_ns + step.run_ns(steps, self.kv_tokens, self.growth()));
+        while steps > 1.0 && end(steps - 1.0) >= gone {
+            steps -= 1.0;
+        }
+        steps as u64
     }
 
-    /// A call has come while only answers are under way: they go on to the end of the step, if it can start then.
+    /// Another call is the first to wait: if only answers are under way and it can start then, they go on to the end of
+    /// the step.
     fn cut_short(&mut self, run: Run, now: SimTime) {
         let Some(&front) = self.waiting.front() else { return };
-        if self.running() >= self.limits.sequences_max {
+        if run.mixed || self.running() >= self.limits.sequences_max {
             return;
         }
         let steps = self.steps_at(&run, now).max(1);
@@ -302,8 +354,12 @@ impl Replica {
         if self.blocks_to_start(front).0 > self.available().saturating_sub(grown) {
             return;
         }
+        self.end_after(run, steps);
+    }
+
+    fn end_after(&mut self, run: Run, steps: u64) {
         let ns = self.pace.decode(self.decoding).run_ns(steps as f64, self.kv_tokens, self.growth());
-        self.run = Some(Run { steps, end: run.start + SimTime::from_ns(ns), ..run });
+        self.run = Some(Run { steps, end: run.start + SimTime::from_ns(run.before_ns + ns), ..run });
     }
 
     /// Blocks that must be free to start a call, and the leading blocks that it would find.
@@ -320,14 +376,6 @@ impl Replica {
         (needed - hits + idle, hits)
     }
 
-    /// Lets the prefix cache go so far that `blocks` are free.
-    fn evict_for(&mut self, blocks: u64) {
-        if let Some(cache) = &mut self.prefixes {
-            let free = self.blocks.total().saturating_sub(self.blocks.held() + cache.blocks());
-            cache.evict(blocks.saturating_sub(free));
-        }
-    }
-
     /// Starts the next step, at its beginning `now`.
     fn schedule(&mut self, now: SimTime) {
         let preempted = self.make_room();
@@ -341,84 +389,10 @@ impl Replica {
         if self.prompts.is_empty() { self.decode_on(now) } else { self.mixed_step(now) }
     }
 
-    /// Preempts until the next step of those that decode has its blocks; whether it had to.
-    fn make_room(&mut self) -> bool {
-        let mut preempted = false;
-        while self.decoding > 0 && self.blocks.needed(self.step, 1) > self.available() {
-            preempted = true;
-            if !self.preempt_youngest() {
-                break;
-            }
-        }
-        preempted
-    }
-
-    fn preempt_youngest(&mut self) -> bool {
-        while let Some((at, stamp)) = self.admitted.pop() {
-            if self.sequences[at as usize].stamp != stamp {
-                continue;
-            }
-            if self.partial == Some(at) {
-                self.partial = None;
-            } else {
-                self.stop_decoding(at);
-            }
-            self.release_blocks(at);
-            let sequence = &mut self.sequences[at as usize];
-            sequence.stamp = sequence.stamp.wrapping_add(1);
-            sequence.preemptions += 1;
-            sequence.computed = 0;
-            // With a place in host memory the KV is brought back, there and back over the link.
-            if let Some(rate) = self.limits.swap_tokens_per_sec {
-                sequence.brought = true;
-                self.swap_ns += 2.0 * f64::from(sequence.kv) / rate.max(1.0) * NS_PER_SEC;
-            } else {
-                sequence.brought = false;
-                sequence.kv = sequence.job.prompt_tokens.max(1) + sequence.answered;
-            }
-            self.counts.preemptions += 1;
-            self.waiting.push_front(at);
-            return true;
-        }
-        false
-    }
-
-    /// A sequence leaves those that decode: what it answered and holds is settled.
-    fn stop_decoding(&mut self, at: u32) {
-        let reserves = self.reserves();
-        let sequence = &mut self.sequences[at as usize];
-        let steps = self.step - sequence.decodes_from;
-        self.decoding -= 1;
-        self.kv_tokens -= f64::from(sequence.kv) + steps as f64 * self.pace.yielded;
-        if self.decoding == 0 {
-            self.kv_tokens = 0.0;
-        }
-        let before = u64::from(sequence.kv);
-        let more = (steps as f64 * self.pace.yielded) as u32;
-        let more = more.min(sequence.job.output_tokens - sequence.answered);
-        sequence.answered += more;
-        sequence.kv += more;
-        if !reserves {
-            self.blocks.leave(before, sequence.decodes_from);
-            sequence.own_blocks += self.blocks.of(u64::from(sequence.kv)) - self.blocks.of(before);
-        }
-    }
-
-    /// Gives back the blocks of a sequence; those of the prefix cache stay there.
-    fn release_blocks(&mut self, at: u32) {
-        let sequence = &mut self.sequences[at as usize];
-        self.blocks.give(sequence.own_blocks);
-        sequence.own_blocks = 0;
-        if let Some(cache) = &mut self.prefixes {
-            let size = u64::from(self.limits.block_tokens);
-            cache.release(&sequence.job.prefix, sequence.shared_blocks, size);
-            sequence.shared_blocks = 0;
-        }
-    }
-
     /// Computes as much of a prompt as the step has left.
     fn compute(&mut self, at: u32, left: &mut u32) {
-        let sequence = &self.sequences[at as usize];
+        let sequence = &mut self.sequences[at as usize];
+        sequence.stage = Stage::Prompt;
         let chunk = (sequence.kv - sequence.computed).min(*left);
         *left -= chunk;
         self.prompts.push((at, chunk));
@@ -436,6 +410,7 @@ impl Replica {
                 return;
             }
             self.waiting.pop_front();
+            self.forget_gone();
             self.start(at, hits, now);
             if self.sequences[at as usize].brought {
                 self.begin_decoding(at);
@@ -483,35 +458,32 @@ impl Replica {
     fn begin_decoding(&mut self, at: u32) {
         let (step, yielded, reserves) = (self.step, self.pace.yielded, self.reserves());
         let sequence = &mut self.sequences[at as usize];
+        sequence.stage = Stage::Decoding;
         sequence.decodes_from = step;
         let left = f64::from(sequence.job.output_tokens - sequence.answered);
         let steps = if yielded > 1.0 { (left / yielded).ceil() as u64 } else { left as u64 };
         self.ends.push(Reverse((step + steps.max(1), at, sequence.stamp)));
         self.decoding += 1;
         self.kv_tokens += f64::from(sequence.kv);
-        if !reserves {
-            self.blocks.join(u64::from(sequence.kv), step);
+        if !reserves && let Some(full) = self.blocks.join(u64::from(sequence.kv), step) {
+            self.fills.push(Reverse((full, at, sequence.stamp)));
         }
     }
 
     /// Answers go on until the first ends, or the blocks do.
     fn decode_on(&mut self, now: SimTime) {
         let Some(next) = self.next_end().filter(|_| self.decoding > 0) else { return };
+        let next = next_of(&mut self.fills, &self.sequences).map_or(next, |full| full.min(next));
         let steps = self.blocks.steps_within(self.step, self.available(), next - self.step).max(1);
         let ns = self.pace.decode(self.decoding).run_ns(steps as f64, self.kv_tokens, self.growth());
-        let ns = ns + std::mem::take(&mut self.swap_ns);
-        self.run = Some(Run { start: now, end: now + SimTime::from_ns(ns), steps, mixed: false });
+        let before_ns = std::mem::take(&mut self.swap_ns);
+        let end = now + SimTime::from_ns(before_ns + ns);
+        self.run = Some(Run { start: now, end, before_ns, steps, mixed: false });
     }
 
     /// Number of the step after the one in which the next answer ends.
     fn next_end(&mut self) -> Option<u64> {
-        while let Some(&Reverse((step, at, stamp))) = self.ends.peek() {
-            if self.sequences[at as usize].stamp == stamp {
-                return Some(step);
-            }
-            self.ends.pop();
-        }
-        None
+        next_of(&mut self.ends, &self.sequences)
     }
 
     fn mixed_step(&mut self, now: SimTime) {
@@ -522,9 +494,18 @@ impl Replica {
             looked += chunk * (computed + 0.5 * chunk);
         }
         self.counts.prompt_tokens += tokens as u64;
-        let ns = self.pace.mixed_ns(self.decoding, self.kv_tokens, tokens, looked / f64::max(tokens, 1.0))
-            + std::mem::take(&mut self.swap_ns);
-        self.run = Some(Run { start: now, end: now + SimTime::from_ns(ns), steps: 1, mixed: true });
+        let ns = self.pace.mixed_ns(self.decoding, self.kv_tokens, tokens, looked / f64::max(tokens, 1.0));
+        let before_ns = std::mem::take(&mut self.swap_ns);
+        let end = now + SimTime::from_ns(before_ns + ns);
+        self.run = Some(Run { start: now, end, before_ns, steps: 1, mixed: true });
+    }
+
+    /// A sequence is over: what still names it is void, and its place is free.
+    fn retire(&mut self, at: u32) {
+        let sequence = &mut self.sequences[at as usize];
+        sequence.stamp = sequence.stamp.wrapping_add(1);
+        sequence.stage = Stage::Gone;
+        self.free.push(at);
     }
 
     fn end_answers(&mut self, now: SimTime, done: &mut impl FnMut(Done)) {
@@ -575,7 +556,6 @@ impl Replica {
         self.share(at);
         self.release_blocks(at);
         let sequence = &mut self.sequences[at as usize];
-        sequence.stamp = sequence.stamp.wrapping_add(1);
         let job = Job { prefix: std::mem::take(&mut sequence.job.prefix), ..sequence.job };
         done(Done {
             job,
@@ -585,6 +565,17 @@ impl Replica {
             cached_tokens: sequence.cached_tokens,
             preemptions: sequence.preemptions,
         });
-        self.free.push(at);
+        self.retire(at);
     }
+}
+
+/// Number of the first step in a heap of what is due; entries of sequences that have left the batch are void.
+fn next_of(due: &mut BinaryHeap<Reverse<(u64, u32, u32)>>, sequences: &[Sequence]) -> Option<u64> {
+    while let Some(&Reverse((step, at, stamp))) = due.peek() {
+        if sequences[at as usize].stamp == stamp {
+            return Some(step);
+        }
+        due.pop();
+    }
+    None
 }

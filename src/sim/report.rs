@@ -39,6 +39,8 @@ pub struct PoolReport {
     pub replica_hours: f64,
     /// Of these, with work in them.
     pub busy_hours: f64,
+    /// Hours with work of the replica that worked longest: what an uneven balance makes longer than the others'.
+    pub busiest_hours: f64,
     /// Steps, preemptions and tokens.
     pub counts: ReplicaCounts,
     /// Replicas taken away.
@@ -119,6 +121,7 @@ pub(super) fn pool_report(endpoint: usize, pool: &Pool, prefill: Option<&Pool>, 
         endpoint,
         replica_hours: paid as f64 / NS_PER_HOUR,
         busy_hours: busy as f64 / NS_PER_HOUR,
+        busiest_hours: pool.busiest_ns(now) as f64 / NS_PER_HOUR,
         counts,
         interruptions: pool.interruptions,
         starts: pool.starts,

@@ -62,6 +62,9 @@ pub struct StreamSpec {
     pub failure_share: f64,
     /// Most repetitions of a failed attempt.
     pub retries_max: u32,
+    /// How long a caller waits for the whole answer of an attempt, in seconds; then it is taken back and counts as failed.
+    /// `None`: as long as it takes.
+    pub timeout_secs: Option<f64>,
     /// Time before the first repetition, in seconds; doubles with each.
     pub backoff_secs: f64,
     /// Tokens of an answer that a limit or a router reckons with.

@@ -52,6 +52,17 @@ impl Times {
         self.square_secs += other.square_secs;
     }
 
+    /// What came after `earlier`, a copy of these times as they were then.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        let subtracted = since.histogram.subtract(&earlier.histogram);
+        debug_assert!(subtracted.is_ok(), "earlier times are among the later: {subtracted:?}");
+        since.sum_ns -= earlier.sum_ns;
+        since.square_secs = (since.square_secs - earlier.square_secs).max(0.0);
+        since
+    }
+
     /// Requests.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -181,6 +192,30 @@ impl StreamTally {
     #[must_use]
     pub fn over(&self) -> u64 {
         self.answered + self.exact_hits + self.semantic_hits + self.lost_total()
+    }
+
+    /// What was counted after `earlier`, a copy of this tally as it was then.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let lost = self.lost.iter().map(|(why, count)| (*why, count - earlier.lost.get(why).unwrap_or(&0)));
+        Self {
+            arrived: self.arrived - earlier.arrived,
+            asked: self.asked - earlier.asked,
+            answered: self.answered - earlier.answered,
+            exact_hits: self.exact_hits - earlier.exact_hits,
+            semantic_hits: self.semantic_hits - earlier.semantic_hits,
+            false_hits: self.false_hits - earlier.false_hits,
+            lost: lost.filter(|(_, count)| *count > 0).collect(),
+            retries: self.retries - earlier.retries,
+            overflowed: self.overflowed - earlier.overflowed,
+            within_slo: self.within_slo - earlier.within_slo,
+            output_tokens: self.output_tokens - earlier.output_tokens,
+            good_output_tokens: self.good_output_tokens - earlier.good_output_tokens,
+            ttft: self.ttft.since(&earlier.ttft),
+            tpot: self.tpot.since(&earlier.tpot),
+            e2e: self.e2e.since(&earlier.e2e),
+            queue: self.queue.since(&earlier.queue),
+        }
     }
 
     /// Takes in another tally.

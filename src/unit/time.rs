@@ -31,7 +31,9 @@ impl SimTime {
     #[inline]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, NaN is 0")]
     pub fn from_ns(ns: f64) -> Self {
-        Self(ns.ceil() as u64)
+        // `f64::ceil` is a call into the C library on processors that are not known to have the instruction.
+        let whole = ns as u64;
+        Self(whole.saturating_add(u64::from((whole as f64) < ns)))
     }
 
     /// In seconds.

@@ -297,7 +297,7 @@ pub(super) mod tests {
                 tool_usd: 0.0,
                 transcript_kept: false,
             },
-            retries: Retries { failure: 0.0, max_retries: 2, billed_share: 0.5 },
+            retries: Retries { failure: 0.0, max_retries: 2, timeout_secs: None, billed_share: 0.5 },
             embedding: None,
             repetition: Repetition { distinct: 1_000.0, zipf_alpha: 0.9, cacheable_share: 1.0 },
             hard_share: 0.2,
@@ -416,7 +416,7 @@ pub(super) mod tests {
         for failure in [0.0, 0.03, 0.5, 0.999, 1.0] {
             for max_retries in [0, 1, 2, 7] {
                 let mut use_case = one_call();
-                use_case.retries = Retries { failure, max_retries, billed_share: 0.4 };
+                use_case.retries = Retries { failure, max_retries, timeout_secs: None, billed_share: 0.4 };
                 // A sequence fails i times and then succeeds, or fails k + 1 times.
                 let (mut success, mut attempts, mut failed) = (0.0, 0.0, 0.0);
                 for failures in 0..=max_retries {

@@ -83,6 +83,8 @@ pub enum DropReason {
     Failed,
     /// Prompt and answer are longer than the model's context.
     Context,
+    /// So long after the first row that no clock of a simulation reaches it.
+    Never,
 }
 
 impl fmt::Display for DropReason {
@@ -99,6 +101,7 @@ impl fmt::Display for DropReason {
             Self::NoPrompt => "prompt of no tokens",
             Self::Failed => "failed request",
             Self::Context => "longer than the context",
+            Self::Never => "time too far ahead",
         })
     }
 }

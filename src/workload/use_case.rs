@@ -150,6 +150,10 @@ quantified! {
         pub failure: Q,
         /// Most repetitions after the first attempt.
         pub max_retries: u32,
+        /// How long a caller waits for the whole answer of an attempt, in seconds; then the attempt has failed. `None`: as
+        /// long as it takes. Read by the traffic simulation alone: in closed form nothing is given up for being late.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub timeout_secs: Option<Q>,
         /// Share of a failed attempt that is billed all the same, 0..=1.
         pub billed_share: Q,
     }

@@ -12,6 +12,8 @@ type Mistake = (&'static str, &'static str, &'static [&'static str]);
 
 const REQUESTS: &str = "Percentiles(p5: 220000.0, p50: 270000.0, p95: 350000.0)";
 
+const SOLO: &str = "speculative: None,";
+
 const MISTAKES: &[Mistake] = &[
     // Punctuation.
     ("start: \"2026-12-01\"", "start: \"2026-12-01", &["line 29,", "start", "not closed", "quote"]),
@@ -43,6 +45,26 @@ const MISTAKES: &[Mistake] = &[
     (REQUESTS, "None", &["requests_per_day", "\"None\" is not known", "Fixed"]),
     (REQUESTS, "Fixed(1e18)", &["requests_per_day", "1e18", "at most"]),
     (REQUESTS, "Fixed(-0.5)", &["requests_per_day", "found -0.5", "above 0"]),
+    // What the traffic simulation alone reads.
+    (
+        "max_retries: 2,",
+        "max_retries: 2, timeout_secs: Some(Fixed(0.0)),",
+        &["timeout_secs", "found 0", "above 0"],
+    ),
+    (
+        "max_retries: 2,",
+        "max_retries: 2, timeout: Some(Fixed(60.0)),",
+        &["\"timeout\" is not known", "timeout_secs"],
+    ),
+    (SOLO, "prefill: Some(replicas: 0), speculative: None,", &["prefill.replicas", "found 0", "1 or more"]),
+    (
+        SOLO,
+        "preemption: Some(Swap(host_bytes_per_sec: -1.0)), speculative: None,",
+        &["preemption", "found -1", "5e10"],
+    ),
+    (SOLO, "preemption: Some(Swap), speculative: None,", &["preemption", "field: value"]),
+    (SOLO, "prefill: Some(replicas: 1, gpus: 2), speculative: None,", &["\"gpus\" is not known", "replicas"]),
+    ("scaling: Peak", "scaling: Fixed(0)", &["fleet.scaling", "0 replicas", "1 replica or more"]),
     // Names and choices.
     ("spread: LogNormal", "spread: Lognormal", &["user_tokens.spread", "did you mean \"LogNormal\""]),
     ("enabled: true", "enabled: True", &["everyday.enabled", "found True", "true or false"]),

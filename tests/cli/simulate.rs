@@ -75,6 +75,80 @@ fn a_trace_is_replayed_and_every_call_is_written() {
     assert!(written.lines().skip(1).all(|line| line.ends_with("served")), "{written}");
 }
 
+/// Rows of a trace, without its header, and words of the refusal.
+const NO_TRACES: [(&str, &[&str]); 4] = [
+    ("", &["nothing after the header"]),
+    ("0,0,0\n1,0,5\n", &["no request in the trace", "2 rows", "prompt of no tokens", "line 2"]),
+    ("0,4000000000,5\n", &["prompt_tokens is \"4000000000\"", "0 to 1000000000"]),
+    ("0,10,10\n500,10,10\n0,10,10\n500,10,10\n0,10,10\n", &["goes back to the start", "sorted by time"]),
+];
+
+#[test]
+fn a_hostile_trace_is_refused_in_words_or_played_with_every_row_accounted_for() {
+    let folder = folder();
+    let at = folder.path();
+    let write = |rows: &str| {
+        let header = "time_s,prompt_tokens,output_tokens,request_id\n";
+        fs::write(at.join("trace.csv"), format!("{header}{rows}")).expect("a trace");
+    };
+    for (rows, words) in NO_TRACES {
+        write(&rows.replace('\n', ",x\n"));
+        refused(at, &["simulate", EXAMPLE, "--trace", "trace.csv"], words);
+    }
+    for (name, bytes, words) in [
+        ("empty.csv", Vec::new(), ["the file is empty", "header"]),
+        ("columns.csv", b"a,b,c\n1,2,3\n".to_vec(), ["no column for the time", "prompt_tokens"]),
+        (
+            "cut.csv.gz",
+            vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b],
+            ["ends early or is damaged", "fetch it again"],
+        ),
+    ] {
+        fs::write(at.join(name), bytes).expect("a file");
+        refused(at, &["simulate", EXAMPLE, "--trace", name], &words);
+    }
+
+    // Duplicates, an id again, a silence, a time beyond all clocks, a request beyond every context, no answer.
+    let rows =
+        "0,100,20,a\n0,100,20,a\n1,100,20,a\n2,900000000,20,b\n3,100,0,c\n90000,100,20,d\n1e12,100,20,e\n";
+    write(rows);
+    let args = ["simulate", EXAMPLE, "--plan", "self-hosted", "--trace", "trace.csv", "--json"];
+    let plan = json(at, &args)["result"][0].clone();
+    let (trace, total) = (&plan["trace"], &plan["total"]);
+    let dropped: u64 =
+        trace["dropped"].as_array().expect("reasons").iter().filter_map(|d| d["count"].as_u64()).sum();
+    assert_eq!(
+        (trace["rows"].as_u64(), trace["requests"].as_u64(), dropped),
+        (Some(7), Some(5), 2),
+        "{trace}"
+    );
+    assert_eq!(trace["ids_again"]["count"], 1, "{trace}");
+    assert_eq!(trace["empty_answers"]["count"], 1, "{trace}");
+    assert!(trace["gaps"]["count"].as_u64() > Some(0), "{trace}");
+    assert_eq!((total["arrived"].as_u64(), total["answered"].as_u64()), (Some(5), Some(4)), "{total}");
+    assert_eq!(total["lost"]["too_long"], 1, "{total}");
+
+    // Rows after the window are told.
+    let windowed = [&args[..], &["--window", "60s"]].concat();
+    let plan = json(at, &windowed)["result"][0].clone();
+    assert_eq!(plan["trace"]["requests"], plan["total"]["arrived"]);
+    assert!(plan["trace"]["outside"].as_u64() > Some(0), "{}", plan["trace"]);
+}
+
+#[test]
+fn more_than_a_replica_can_do_is_told_and_bounded() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("rush.csv"),
+        format!("time_s,prompt_tokens,output_tokens\n{}", "0,500,5\n".repeat(30_000)),
+    )
+    .expect("a trace");
+    let args = ["simulate", EXAMPLE, "--plan", "self-hosted", "--trace", "rush.csv", "--replicas", "1"];
+    let said = done(folder.path(), &args);
+    assert!(said.contains("cannot keep up") && said.contains("more were turned away"), "{said}");
+    assert!(said.contains("10.0 K calls") || said.contains("10,000 calls"), "{said}");
+}
+
 #[test]
 fn what_cannot_be_simulated_is_refused_with_what_to_write() {
     let folder = folder();

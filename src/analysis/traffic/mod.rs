@@ -5,16 +5,18 @@
 //! the latency targets in the busiest hour; [`with_findings`] writes what was found into the plan, so that every cost
 //! of it is then computed from the simulated figures.
 
+mod ask;
 mod back;
 mod needed;
+mod own;
 mod run;
 mod summary;
 mod system;
 
+pub use ask::{Outage, TrafficAsk, TrafficError};
 pub use back::{Effect, effect, with_findings};
 pub use needed::{ReplicasNeeded, replicas_needed};
 pub use run::{Listener, TraceFactory, Unheard, simulate, so_far};
 pub use summary::{
     EndpointTraffic, Interval, Percentiles, PoolTraffic, StreamTraffic, Traffic, TrafficWindow,
 };
-pub use system::{Outage, TrafficAsk, TrafficError};

@@ -5,9 +5,11 @@ use serde::Serialize;
 use crate::routing::Serves;
 use crate::scenario::Scenario;
 
+use super::ask::{TrafficAsk, TrafficError};
+use super::own::fewest_replicas;
 use super::run::{Listener, simulate};
 use super::summary::Traffic;
-use super::system::{TrafficAsk, TrafficError, expected};
+use super::system::expected;
 
 /// Replicas of one own endpoint that keep the latency targets at the 95th percentile in the busiest hour.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,10 +63,15 @@ pub fn replicas_needed(
     }
     let closed = expected(scenario, ask).replicas;
     let most = own.iter().map(|at| closed[*at]).fold(1.0, f64::max);
-    let tried_max = (most * TRIED).ceil().clamp(2.0, 4_096.0) as u32;
+    let fewest = own.iter().filter_map(|at| match &plan.endpoints[*at].serves {
+        Serves::SelfHosted(own) => Some(fewest_replicas(own)),
+        Serves::Api(_) => None,
+    });
+    let fewest = fewest.max().unwrap_or(1);
+    let tried_max = ((most * TRIED).ceil().clamp(2.0, 4_096.0) as u32).max(fewest);
     let mut runs = 0;
     let mut kept: Option<(u32, Traffic)> = None;
-    let (mut low, mut high) = (1, tried_max);
+    let (mut low, mut high) = (fewest, tried_max);
     // The closed form is near: it halves the search.
     let mut next = (most.ceil() as u32).clamp(low, high);
     while low <= high && !listener.stop() {
@@ -73,6 +80,7 @@ pub fn replicas_needed(
             warmup_secs: Some(WARMUP_SECS),
             first_hour: None,
             replications: 1,
+            batches: 0,
             replicas: Some(next),
             ..ask.clone()
         };

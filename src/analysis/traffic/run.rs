@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::scenario::Scenario;
-use crate::sim::{SimReport, Simulation, Source, Watcher};
+use crate::sim::{SimReport, SimSpec, SimTime, Simulation, Source, StreamTally, Watcher};
 
 use super::super::evaluate::header;
 use super::super::results::Header;
-use super::summary::{Traffic, sum_up};
-use super::system::{TrafficAsk, TrafficError, asked_before, people, system};
+use super::ask::{TrafficAsk, TrafficError};
+use super::summary::{Batches, Traffic, sum_up};
+use super::system::{AskedBefore, asked_before, people, system};
 
 /// Opens a trace anew for a replication: same requests each time.
 pub type TraceFactory<'a> = &'a (dyn Fn() -> Result<Box<dyn Source>, TrafficError> + Sync);
@@ -59,11 +60,14 @@ pub fn simulate<'a>(
     listener: &dyn Listener,
 ) -> Result<Traffic, TrafficError> {
     let replications = ask.replications.max(1);
+    // Replications differ in their seeds alone.
+    let system = system(scenario, ask)?;
+    let before = vec![asked_before(scenario, ask); replications as usize];
     let shares: Vec<AtomicU64> = (0..replications).map(|_| AtomicU64::new(0)).collect();
     let watcher = Mutex::new(watcher);
-    let play = |replication: u32| -> Result<(SimReport, bool), TrafficError> {
+    let play = |(replication, before): (u32, AskedBefore)| -> Result<Played, TrafficError> {
         let seed = seed_of(ask.seed, replication);
-        let spec = system(scenario, ask, seed)?;
+        let spec = SimSpec { seed, ..system.clone() };
         let horizon = spec.horizon;
         let sources: Vec<Box<dyn Source + 'a>> = match trace {
             None => {
@@ -73,8 +77,7 @@ pub fn simulate<'a>(
         };
         let mut simulation = Simulation::new(spec, sources)?;
         if trace.is_none() {
-            let (exact, semantic) = asked_before(scenario, ask);
-            simulation.remember(exact, semantic);
+            simulation.remember(before.0, before.1);
         }
         if replication == 0
             && let Ok(mut slot) = watcher.lock()
@@ -82,26 +85,58 @@ pub fn simulate<'a>(
         {
             simulation.watch(watcher);
         }
-        let whole = simulation.run(&mut |simulation| {
+        let mut look = |simulation: &Simulation<'_>| {
             let share = (simulation.now().0 as f64 / horizon.0 as f64).min(1.0);
             shares[replication as usize].store((share * PARTS) as u64, Ordering::Relaxed);
             let played: u64 = shares.iter().map(|share| share.load(Ordering::Relaxed)).sum();
             listener.look(replication, simulation, played as f64 / PARTS / f64::from(replications));
             listener.stop()
-        });
+        };
+        let batches = batches(&mut simulation, ask, &mut look);
+        let whole = simulation.run(&mut look);
         shares[replication as usize].store(PARTS as u64, Ordering::Relaxed);
-        Ok((simulation.report(), whole))
+        let report = simulation.report();
+        let batches = Batches::ending_with(batches, &report);
+        Ok(Played { report, batches, whole })
     };
-    let played: Vec<_> = (0..replications).into_par_iter().map(play).collect();
-    let mut reports = Vec::with_capacity(played.len());
-    let mut partial = false;
-    for one in played {
-        let (report, whole) = one?;
-        partial |= !whole;
-        reports.push(report);
-    }
+    let played: Vec<_> = (0..replications).into_par_iter().zip(before).map(play).collect();
+    let played = played.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let partial = played.iter().any(|one| !one.whole);
+    let batches = played.first().and_then(|one| one.batches.clone()).filter(|_| !partial);
+    let reports: Vec<SimReport> = played.into_iter().map(|one| one.report).collect();
     let header = Header { seed: ask.seed, ..header(scenario, replications) };
-    Ok(sum_up(scenario, ask, header, &reports, (trace.is_some(), partial)))
+    Ok(sum_up(scenario, ask, header, (&reports, batches.as_ref()), (trace.is_some(), partial)))
+}
+
+struct Played {
+    report: SimReport,
+    batches: Option<Batches>,
+    whole: bool,
+}
+
+/// Plays the counted time part by part; what was counted by the end of each but the last, which is played on until all is
+/// answered. Empty without batches.
+fn batches<'a>(
+    simulation: &mut Simulation<'a>,
+    ask: &TrafficAsk,
+    look: &mut dyn FnMut(&Simulation<'a>) -> bool,
+) -> Vec<Vec<StreamTally>> {
+    let each = (ask.window_secs - ask.warmup()) / f64::from(ask.batches.max(1));
+    let until = |part: u32| SimTime::from_secs(ask.warmup() + f64::from(part) * each);
+    let mut stopped = false;
+    let mut ends = Vec::new();
+    for part in 1..ask.batches {
+        let mut look = |simulation: &Simulation<'a>| {
+            stopped |= look(simulation);
+            stopped
+        };
+        simulation.run_until(until(part), &mut look);
+        if stopped {
+            break;
+        }
+        ends.push(simulation.report().streams);
+    }
+    ends
 }
 
 /// What a replication under way has come to, as the result of the whole would say it.
@@ -112,7 +147,7 @@ pub fn so_far(scenario: &Scenario, ask: &TrafficAsk, simulation: &Simulation<'_>
         scenario,
         &TrafficAsk { replications: 1, ..ask.clone() },
         header,
-        &[simulation.report()],
+        (&[simulation.report()], None),
         (false, true),
     )
 }

@@ -9,15 +9,15 @@ use crate::scenario::Scenario;
 use crate::sim::{EndpointUse, Lost, ReplicaCounts, SimReport, StreamTally, TimelineReport, Times};
 
 use super::super::results::Header;
-use super::system::TrafficAsk;
+use super::ask::TrafficAsk;
 
 /// A mean over replications with its 95 % confidence interval (Student's t); with one replication nothing is known of
-/// the interval.
+/// the interval, unless it was cut into batches: then it is over these.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// The mean over the replications.
     pub mean: f64,
-    /// Half the width of the interval; `None` for one replication.
+    /// Half the width of the interval; `None` for one replication that is not cut into batches.
     pub half_width: Option<f64>,
 }
 
@@ -201,6 +201,8 @@ pub struct PoolTraffic {
     pub replicas: Interval,
     /// Share of the paid time in which they worked.
     pub utilisation: Interval,
+    /// Share of the time in which the busiest replica worked.
+    pub busiest: Interval,
     /// Most calls that waited at once, at the times that were looked at.
     pub waiting_max: f64,
     /// Largest share of the KV in use, at the times that were looked at.
@@ -243,6 +245,11 @@ pub struct Traffic {
     pub window: TrafficWindow,
     /// Times that it was played.
     pub replications: u32,
+    /// Parts of the only replication over which the intervals of its streams are taken; 0: over replications.
+    pub batches: u32,
+    /// Correlation of the mean time of a whole answer in a part with that in the next one, -1..=1: well above 0 says that
+    /// the parts are too short, or that the load changes within the window, and that the intervals are too narrow.
+    pub batch_correlation: Option<f64>,
     /// Calls played, those of the warm-up included.
     pub played: u64,
     /// Whether a trace was played instead of the modelled workload.
@@ -259,26 +266,74 @@ pub struct Traffic {
     pub timeline: TimelineReport,
 }
 
+/// One replication cut into parts of equal length, after the warm-up.
+#[derive(Clone, Debug)]
+pub(super) struct Batches {
+    /// What each part counted, by stream.
+    parts: Vec<Vec<StreamTally>>,
+}
+
+impl Batches {
+    /// From what was counted by the end of each part but the last, and in all. `None` without such ends.
+    pub fn ending_with(ends: Vec<Vec<StreamTally>>, all: &SimReport) -> Option<Self> {
+        if ends.is_empty() {
+            return None;
+        }
+        let begin = all.streams.iter().map(|_| StreamTally::default()).collect();
+        let bounds: Vec<Vec<StreamTally>> =
+            std::iter::once(begin).chain(ends).chain([all.streams.clone()]).collect();
+        let part = |pair: &[Vec<StreamTally>]| {
+            pair[1].iter().zip(&pair[0]).map(|(later, earlier)| later.since(earlier)).collect()
+        };
+        Some(Self { parts: bounds.windows(2).map(part).collect() })
+    }
+
+    fn total(part: &[StreamTally]) -> StreamTally {
+        let mut sum = StreamTally::default();
+        part.iter().for_each(|stream| sum.add(stream));
+        sum
+    }
+
+    /// Correlation of the mean time of a whole answer in a part with that in the next one.
+    fn correlation(&self) -> Option<f64> {
+        let means: Option<Vec<f64>> =
+            self.parts.iter().map(|part| Self::total(part).e2e.mean_secs()).collect();
+        let means = means.filter(|means| means.len() > 2)?;
+        let mean = means.iter().sum::<f64>() / means.len() as f64;
+        let off: Vec<f64> = means.iter().map(|x| x - mean).collect();
+        let var: f64 = off.iter().map(|x| x * x).sum();
+        (var > 0.0).then(|| off.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / var)
+    }
+}
+
+/// - `batches`: parts of the only replication, whose spread the intervals tell.
 /// - `replayed`, `partial`: whether a trace was played, and whether it was stopped.
 pub(super) fn sum_up(
     scenario: &Scenario,
     ask: &TrafficAsk,
     header: Header,
-    reports: &[SimReport],
+    (reports, batches): (&[SimReport], Option<&Batches>),
     (replayed, partial): (bool, bool),
 ) -> Traffic {
     let state = scenario.point();
     let plan = &state.plans[ask.plan];
     let end_secs = reports.first().map_or(0.0, |report| report.end.secs());
     let secs = (end_secs.min(ask.window_secs) - ask.warmup()).max(0.0);
-    let of = |id: &str, of: &dyn Fn(&SimReport) -> StreamTally| {
-        StreamTraffic::of(id, &reports.iter().map(of).collect::<Vec<_>>(), secs)
+    let of = |id: &str, of: &dyn Fn(&[StreamTally]) -> StreamTally| match batches {
+        Some(Batches { parts }) => {
+            let parts: Vec<_> = parts.iter().map(|part| of(part)).collect();
+            StreamTraffic::of(id, &parts, secs / parts.len() as f64)
+        }
+        None => {
+            let each: Vec<_> = reports.iter().map(|report| of(&report.streams)).collect();
+            StreamTraffic::of(id, &each, secs)
+        }
     };
     let use_cases = scenario.facts().use_cases.iter().enumerate();
     let streams = use_cases
         .map(|(slot, facts)| {
             let id = &state.workload.use_cases[facts.position].id;
-            of(id, &|report: &SimReport| report.streams.get(slot).cloned().unwrap_or_default())
+            of(id, &|streams: &[StreamTally]| streams.get(slot).cloned().unwrap_or_default())
         })
         .collect();
     let endpoints = plan.endpoints.iter().enumerate().map(|(at, endpoint)| {
@@ -307,7 +362,9 @@ pub(super) fn sum_up(
         played: reports.iter().map(|report| report.played).sum(),
         replayed,
         partial,
-        total: of("all", &SimReport::total),
+        batches: batches.map_or(0, |batches| batches.parts.len() as u32),
+        batch_correlation: batches.and_then(Batches::correlation),
+        total: of("all", &Batches::total),
         streams,
         endpoints: endpoints.collect(),
         timeline: reports.first().map(|report| report.timeline.clone()).unwrap_or_default(),
@@ -331,6 +388,9 @@ fn pool(reports: &[SimReport], endpoint: usize) -> Option<PoolTraffic> {
     Some(PoolTraffic {
         replicas: interval(&|report, at| {
             report.pools[at].replica_hours * 3600.0 / report.end.secs().max(1e-9)
+        })?,
+        busiest: interval(&|report, at| {
+            (report.pools[at].busiest_hours * 3600.0 / report.end.secs().max(1e-9)).min(1.0)
         })?,
         utilisation: interval(&|report, at| report.pools[at].utilisation())?,
         waiting_max: samples().map(|sample| sample.waiting).fold(0.0, f64::max),

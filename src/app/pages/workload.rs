@@ -371,6 +371,7 @@ fn limits_ui(ui: &mut Ui, form: &Form<'_>, use_case: &mut UseCase<Estimate>) {
                     ui.label("Most retries");
                     whole(ui, "Most retries", &mut use_case.retries.max_retries, 0..=20);
                 });
+                retries.optional(ui, "timeout_secs", &mut use_case.retries.timeout_secs);
                 retries.quantity(ui, "billed_share", &mut use_case.retries.billed_share);
             }),
         ],

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::analysis::traffic::Outage;
-use crate::sim::{Balance, Crowd, Eviction};
+use crate::sim::{Balance, Crowd, Eviction, Users};
 
 /// Why a word is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -16,6 +16,8 @@ pub(super) enum WordError {
     Crowd,
     #[error("\"{0}\" is no factor on the rate; write 1 or more")]
     Factor(String),
+    #[error("write USERS:EXPONENT, 1 user or more and an exponent of 0 to 10, such as 10000:1")]
+    Users,
     #[error("write ENDPOINT:FROM:SPAN, such as large:10m:5m")]
     Outage,
     #[error("write least-loaded, round-robin, prefix-aware or session")]
@@ -53,6 +55,13 @@ pub(super) fn crowd(text: &str) -> Result<Crowd, WordError> {
         return Err(WordError::Factor(factor.to_string()));
     }
     Ok(Crowd { factor, calm_secs: span(calm)?, stay_secs: span(stay)? })
+}
+
+pub(super) fn popularity(text: &str) -> Result<Users, WordError> {
+    let users = text.split_once(':').and_then(|(count, exponent)| {
+        Some(Users { count: count.trim().parse().ok()?, exponent: exponent.trim().parse().ok()? })
+    });
+    users.filter(|users| users.count > 0 && (0.0..=10.0).contains(&users.exponent)).ok_or(WordError::Users)
 }
 
 pub(super) fn outage(text: &str) -> Result<Outage, WordError> {
@@ -100,6 +109,10 @@ mod tests {
         }
         assert_eq!(crowd("5x:20m:2m"), Ok(Crowd { factor: 5.0, calm_secs: 1200.0, stay_secs: 120.0 }));
         assert!(crowd("0.5:1m:1m").is_err() && crowd("5:1m").is_err());
+        assert_eq!(popularity("10000:1.2"), Ok(Users { count: 10_000, exponent: 1.2 }));
+        for wrong in ["0:1", "10", "10:-1", "10:NaN", "-3:1"] {
+            assert_eq!(popularity(wrong), Err(WordError::Users), "{wrong}");
+        }
         let expected = Outage { endpoint: "large".into(), from_secs: 600.0, secs: 300.0 };
         assert_eq!(outage("large:10m:5m"), Ok(expected));
     }

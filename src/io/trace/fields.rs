@@ -40,7 +40,10 @@ pub fn tokens(dropped: &mut Vec<Dropped>, line: u64, column: &str, field: Option
     }
     Dropped::count(dropped, DropReason::Tokens, line, || {
         let meant = parse(text, Unit::Tokens).ok().filter(allowed);
-        let instead = meant.map_or("a whole number of tokens".to_owned(), |v| format!("{v}"));
+        let instead = match meant {
+            Some(v) => format!("{v}"),
+            None => format!("a whole number of tokens, 0 to {TOKENS_MAX}"),
+        };
         format!("{column} is \"{}\"; write {instead}", shortened(text))
     });
     None

@@ -96,6 +96,8 @@ pub(super) const FIELDS: &[Field] = &[
         "What a tool call costs by itself, such as a web search."),
     linear("retries.failure", "Failures", Percent, (0.0, 0.3, 0.01),
         "Probability that an attempt fails and is made again."),
+    decades("retries.timeout_secs", "Given up after", Secs, (1.0, 3600.0, 600.0),
+        "How long a caller waits for a whole answer before the attempt counts as failed; the traffic simulation plays it."),
     linear("retries.billed_share", "Failures billed", Percent, (0.0, 1.0, 0.5),
         "Share of a failed attempt that is paid all the same."),
     decades("embedding.query_tokens", "Embedded per request", Tokens, (1.0, 10_000.0, 100.0),
