@@ -143,7 +143,8 @@ fn simulated_hits_of_response_caches_are_those_of_the_closed_form() {
 /// Prompt tokens that a provider's cache answers, in closed form and simulated, however a conversation is laid out.
 #[test]
 fn simulated_hits_of_prompt_caches_are_those_of_the_closed_form() {
-    let layouts: [(&str, fn(&mut UseCase<Estimate>)); 6] = [
+    type Layout = (&'static str, fn(&mut UseCase<Estimate>));
+    let layouts: [Layout; 6] = [
         ("context retrieved for each turn", |_| ()),
         ("nothing retrieved", |of| of.retrieved_tokens = Estimate::Fixed(0.0)),
         ("shortened", |of| {

@@ -56,7 +56,8 @@ fn parts_of(cache: &Option<ResponseCache<f64>>, streams: &[CacheStream<'_>]) -> 
         streams.iter().map(of).collect::<Vec<f64>>()
     };
     let full = held(ttl_secs.max(0.0));
-    if streams.len() < 2 || !(full.iter().sum::<f64>() > capacity) || !(capacity > 0.0) {
+    let binds = capacity > 0.0 && full.iter().sum::<f64>() > capacity;
+    if streams.len() < 2 || !binds {
         return whole;
     }
     let secs = characteristic_secs(capacity, ttl_secs.max(0.0), streams);

@@ -300,7 +300,7 @@ pub(super) fn tpot_at_rate(
     let mut secs = replica.tpot(1.0).min(at_most);
     for _ in 0..ROUNDS {
         let batch = 1.0 + calls_per_sec.max(0.0) * output_tokens * secs;
-        if !(batch < most) {
+        if batch >= most || batch.is_nan() {
             return at_most;
         }
         let next = replica.tpot(batch).min(at_most);
