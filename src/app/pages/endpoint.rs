@@ -1,10 +1,13 @@
 //! The editor of an endpoint: a model behind an API with its prices, or a deployment with its memory.
 
+mod simulated;
+
 use eframe::egui::{
     Align2, CornerRadius, Grid, Label, Popup, Rect, RichText, ScrollArea, Sense, TextEdit, TextStyle, Ui,
     pos2, vec2,
 };
 
+use self::simulated::simulated_ui;
 use super::plans::FIELD;
 use crate::analysis::EndpointOutcome;
 use crate::app::money::money;
@@ -361,6 +364,7 @@ fn own_ui(
     served_ui(ui, outcome);
     section(ui, "Speed, speculation and storage", false, |ui| {
         let deployment = &mut own.deployment;
+        let (preemption, prefill) = (&mut deployment.preemption, &mut deployment.prefill);
         columns(
             ui,
             FIELD,
@@ -376,6 +380,7 @@ fn own_ui(
                 Box::new(|ui: &mut Ui| {
                     form.quantity(ui, "storage_gb", &mut own.storage_gb);
                     form.quantity(ui, "storage_usd_per_gb_month", &mut own.storage_usd_per_gb_month);
+                    simulated_ui(ui, &deployment_form, preemption, prefill);
                 }),
             ],
         );
