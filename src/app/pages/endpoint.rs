@@ -669,8 +669,8 @@ fn served_ui(ui: &mut Ui, outcome: Option<&EndpointOutcome>) {
     let theme = Theme::of(ui.ctx());
     let Some(deployment) = outcome.and_then(|endpoint| endpoint.deployment.as_ref()) else { return };
     let text = format!(
-        "{} replicas at the peak, {} busy on average and {} at the peak; {} sequences at once, bound by {}; {} prefill, \
-         {} per output token; {} per million tokens served.",
+        "{} replicas at the peak, {} busy on average and {} at the peak. Full, a replica runs {} sequences at once, bound \
+         by {}: {} prefill, {} per output token. {} per million tokens served.",
         format::significant(deployment.peak_replicas, 3),
         format::percent(deployment.mean_utilisation),
         format::percent(deployment.peak_utilisation),

@@ -126,7 +126,7 @@ pub(super) const FIELDS: &[Field] = &[
         "How good its answers are, as you judge them, from 0 to 100 %; never shown without the cost and the cost never without it."),
     linear("prompt_cache", "Prompt cache hits", Percent, (0.0, 1.0, 0.5),
         "Share of input tokens that are read from the provider's cache of prompt prefixes, at its lower rate."),
-    decades("prompt_cache.ttl_secs", "Prompt cache time to live", Secs, (60.0, 86_400.0, 300.0),
+    decades("prompt_cache.ttl_secs", "Cache time to live", Secs, (60.0, 86_400.0, 300.0),
         "How long a prefix stays in the prompt cache after its last use."),
     linear("regional_factor", "Regional factor", Factor, (0.8, 1.5, 1.0),
         "Factor on the token prices for the region in which requests are processed."),
