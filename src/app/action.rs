@@ -9,6 +9,7 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 use super::pages::Page;
 use super::picture::Target;
 use super::sizing::SizeWish;
+use super::traffic::TraceAsk;
 use crate::analysis::traffic::TrafficAsk;
 use crate::bench::Pace;
 use crate::catalog::GpuSpec;
@@ -129,9 +130,15 @@ pub enum Action {
     Simulate {
         /// What is played, plan by plan.
         asks: Vec<TrafficAsk>,
+        /// The trace that is replayed in place of the modelled workload.
+        trace: Option<TraceAsk>,
         /// Whether the replicas are searched that keep the targets.
         needed: bool,
     },
+    /// Ask for a recorded trace to replay.
+    ChooseReplay,
+    /// Read a trace to its end and say what is in it.
+    LookAtTrace(Box<TraceAsk>),
     /// Hold the simulation, or let it go on.
     PauseSimulation(bool),
     /// Stop the simulation; what was played stays.

@@ -73,6 +73,8 @@ pub(super) enum Dropped {
     Scenario,
     /// A request trace, to be fitted.
     Trace,
+    /// A request trace, to be replayed.
+    Replay,
     /// A tokenizer, to count with.
     Tokenizer,
     /// A text, to be counted.
@@ -84,12 +86,13 @@ pub(super) enum Dropped {
 }
 
 impl Dropped {
-    /// - `page`: where it is dropped; on the page of trust a table is a measurement.
+    /// - `page`: where it is dropped; on the page of trust a table is a measurement, on *Traffic* it is replayed.
     pub(super) fn of(path: &Path, page: Page) -> Self {
         if path.is_dir() {
             return if path.join("config.json").exists() { Self::Config } else { Self::Measurements };
         }
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         if ends(&[".json"]) && name.contains("tokenizer") {
             Self::Tokenizer
@@ -98,7 +101,7 @@ impl Dropped {
         } else if ends(&[".csv"]) && page == Page::Trust {
             Self::Measurements
         } else if ends(&[".csv", ".jsonl", ".json"]) {
-            Self::Trace
+            if page == Page::Traffic { Self::Replay } else { Self::Trace }
         } else if ends(&[".txt", ".md"]) {
             Self::Text
         } else {
@@ -111,6 +114,7 @@ impl Dropped {
         match self {
             Self::Scenario => "Drop to open the scenario",
             Self::Trace => "Drop to fit a use case to the trace",
+            Self::Replay => "Drop to replay the trace",
             Self::Tokenizer => "Drop to count with this tokenizer",
             Self::Text => "Drop to count the tokens of the text",
             Self::Config => "Drop to see what the model serves",
@@ -203,13 +207,15 @@ impl App {
             }
             Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
             Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
-            Action::Simulate { asks, needed } => {
+            Action::Simulate { asks, trace, needed } => {
                 if let Some(scenario) = self.live.scenario() {
                     let (revision, catalog) =
                         (self.document.revision(), self.catalog.clone().into_owned().into());
-                    self.traffic.start(revision, scenario, catalog, asks, needed);
+                    self.traffic.start(revision, scenario, catalog, asks, trace, needed);
                 }
             }
+            Action::ChooseReplay => self.ask_for(&Purpose::Replay, ""),
+            Action::LookAtTrace(ask) => self.traffic.look(*ask),
             Action::PauseSimulation(paused) => self.traffic.pause(paused),
             Action::StopSimulation => self.traffic.stop(),
             Action::UseSimulated(plan) => self.use_simulated(&plan),
@@ -221,6 +227,12 @@ impl App {
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
+    }
+
+    /// Takes a trace in hand on the page *Traffic*.
+    fn replay(&mut self, path: PathBuf) {
+        self.session.traffic.trace.take(path);
+        self.session.page = Page::Traffic;
     }
 
     /// Writes what was simulated into a plan: a step that can be taken back.
@@ -421,6 +433,7 @@ impl App {
                     Purpose::Open => self.open(&path),
                     Purpose::Save => self.save_to(ctx, path),
                     Purpose::Trace(use_case) => self.errands.fit(use_case, path),
+                    Purpose::Replay => self.replay(path),
                     Purpose::Plot { name, bytes, .. } => self.write_plot(&name, &path, &bytes),
                     Purpose::Measurements => self.act(ctx, Action::Measure(Some(path))),
                     Purpose::Rows => self.save_rows(&path),
@@ -435,7 +448,9 @@ impl App {
                         folder.join(plot_name(&self.document.draft.name, name, extension))
                     }
                     Purpose::Rows => folder.join("predicted-against-published.csv"),
-                    Purpose::Open | Purpose::Trace(_) | Purpose::Measurements => folder.join(""),
+                    Purpose::Open | Purpose::Trace(_) | Purpose::Replay | Purpose::Measurements => {
+                        folder.join("")
+                    }
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
             }
@@ -507,6 +522,7 @@ impl App {
                 self.act(ctx, Action::GoUseCase(use_case.clone()));
                 self.errands.fit(use_case, path.to_owned());
             }
+            Dropped::Replay => self.replay(path.to_owned()),
             Dropped::Tokenizer => {
                 self.session.picks.insert("encoding".to_owned(), path.display().to_string());
                 self.notices.note("Texts are now counted with this tokenizer");
@@ -580,6 +596,7 @@ mod tests {
             assert_eq!(Dropped::of(Path::new(name), Page::Overview), expected, "{name}");
         }
         assert_eq!(Dropped::of(Path::new("a.csv"), Page::Trust), Dropped::Measurements);
+        assert_eq!(Dropped::of(Path::new("a.jsonl.zst"), Page::Traffic), Dropped::Replay);
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Dropped::of(folder.path(), Page::Overview), Dropped::Measurements);
         std::fs::write(folder.path().join("config.json"), "{}").unwrap();

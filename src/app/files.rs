@@ -20,6 +20,8 @@ pub enum Purpose {
     Save,
     /// To fit a use case, by id, to a trace.
     Trace(String),
+    /// To replay a trace.
+    Replay,
     /// To save a plot, as data or as a picture.
     Plot {
         /// What it is.
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Open => "Open a scenario",
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
+            Self::Replay => "Choose a trace to replay",
             Self::Plot { .. } => "Save the plot",
             Self::Measurements => "Choose a folder of measured tables",
             Self::Rows => "Write predicted against published",
@@ -60,7 +63,7 @@ impl Purpose {
     pub const fn extension(&self) -> &'static str {
         match self {
             Self::Open | Self::Save => "ron",
-            Self::Trace(_) | Self::Measurements | Self::Rows => "csv",
+            Self::Trace(_) | Self::Replay | Self::Measurements | Self::Rows => "csv",
             Self::Plot { extension, .. } => extension,
         }
     }
@@ -102,7 +105,9 @@ impl Files {
         let name = name.to_owned();
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
-            Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
+            Purpose::Trace(_) | Purpose::Replay => {
+                dialog.add_filter("Request trace", &["csv", "jsonl", "json", "gz", "zst"])
+            }
             Purpose::Plot { extension, .. } => dialog.add_filter(extension.to_uppercase(), &[extension]),
             Purpose::Rows => dialog.add_filter("Table", &["csv"]),
             Purpose::Measurements => dialog,
