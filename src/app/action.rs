@@ -124,6 +124,8 @@ pub enum Action {
     StopErrands,
     /// Hold the serving model against the tables of this folder; none asks for it.
     Measure(Option<PathBuf>),
+    /// Show the published bandwidths of this folder beside the measured device; none asks for it.
+    ReadBandwidths(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
     SaveRows,
     /// Plays plans under simulated traffic.

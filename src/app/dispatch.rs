@@ -83,13 +83,20 @@ pub(super) enum Dropped {
     Config,
     /// Measured tables, to hold the serving model against.
     Measurements,
+    /// Published bandwidths, to show beside this machine.
+    Bandwidths,
 }
 
 impl Dropped {
-    /// - `page`: where it is dropped; on the page of trust a table is a measurement, on *Traffic* it is replayed.
+    /// - `page`: where it is dropped; on the page of trust a table is a measurement, on *Traffic* it is replayed, on *This machine* it
+    ///   holds bandwidths.
     pub(super) fn of(path: &Path, page: Page) -> Self {
         if path.is_dir() {
-            return if path.join("config.json").exists() { Self::Config } else { Self::Measurements };
+            return match page {
+                _ if path.join("config.json").exists() => Self::Config,
+                Page::ThisMachine => Self::Bandwidths,
+                _ => Self::Measurements,
+            };
         }
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
@@ -100,6 +107,8 @@ impl Dropped {
             Self::Config
         } else if ends(&[".csv"]) && page == Page::Trust {
             Self::Measurements
+        } else if ends(&[".csv"]) && page == Page::ThisMachine {
+            Self::Bandwidths
         } else if ends(&[".csv", ".jsonl", ".json"]) {
             if page == Page::Traffic { Self::Replay } else { Self::Trace }
         } else if ends(&[".txt", ".md"]) {
@@ -119,6 +128,7 @@ impl Dropped {
             Self::Text => "Drop to count the tokens of the text",
             Self::Config => "Drop to see what the model serves",
             Self::Measurements => "Drop to hold the serving model against the tables",
+            Self::Bandwidths => "Drop to show the published bandwidths beside this machine",
         }
     }
 }
@@ -206,6 +216,11 @@ impl App {
                 self.session.page = Page::Trust;
             }
             Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
+            Action::ReadBandwidths(Some(path)) => {
+                self.errands.read_bandwidths(path);
+                self.session.page = Page::ThisMachine;
+            }
+            Action::ReadBandwidths(None) => self.ask_for(&Purpose::Bandwidths, ""),
             Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
             Action::Simulate { asks, trace, needed } => {
                 if let Some(scenario) = self.live.scenario() {
@@ -436,6 +451,7 @@ impl App {
                     Purpose::Replay => self.replay(path),
                     Purpose::Plot { name, bytes, .. } => self.write_plot(&name, &path, &bytes),
                     Purpose::Measurements => self.act(ctx, Action::Measure(Some(path))),
+                    Purpose::Bandwidths => self.act(ctx, Action::ReadBandwidths(Some(path))),
                     Purpose::Rows => self.save_rows(&path),
                 }
             }
@@ -448,9 +464,11 @@ impl App {
                         folder.join(plot_name(&self.document.draft.name, name, extension))
                     }
                     Purpose::Rows => folder.join("predicted-against-published.csv"),
-                    Purpose::Open | Purpose::Trace(_) | Purpose::Replay | Purpose::Measurements => {
-                        folder.join("")
-                    }
+                    Purpose::Open
+                    | Purpose::Trace(_)
+                    | Purpose::Replay
+                    | Purpose::Measurements
+                    | Purpose::Bandwidths => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
             }
@@ -529,6 +547,7 @@ impl App {
             }
             Dropped::Text => self.take_text(path),
             Dropped::Config => self.act(ctx, Action::ReadConfig(path.to_owned())),
+            Dropped::Bandwidths => self.act(ctx, Action::ReadBandwidths(Some(path.to_owned()))),
             Dropped::Measurements => {
                 let folder = if path.is_dir() { Some(path) } else { path.parent() };
                 self.act(ctx, Action::Measure(folder.map(Path::to_owned)));

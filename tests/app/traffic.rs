@@ -97,17 +97,16 @@ fn the_cursor_is_dragged_stepped_and_played_back() {
         harness.get_by_role_and_label(Role::Slider, "Time in the window").accesskit_node().numeric_value()
     };
     let plot = harness.get_by_label("Calls per second over hours").rect();
-    let at = plot.left_center() + vec2(0.6 * plot.width(), -10.0);
+    let at = plot.left_center() + vec2(0.25 * plot.width(), -10.0);
     drag(&mut harness, at, at + vec2(20.0, 0.0), 3);
     let dragged = slider(&harness).unwrap();
-    assert!(dragged > 0.4 && dragged < 0.8, "{dragged} of an hour");
+    assert!(dragged > 0.05 && dragged < 0.4, "{dragged} of an hour");
     harness.get_by_role_and_label(Role::Slider, "Time in the window").focus();
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::ArrowRight);
     let stepped = slider(&harness).unwrap();
     assert!(stepped > dragged && stepped < dragged + 0.05, "{dragged} {stepped}");
     click(&mut harness, "Play back");
-    harness.run_steps(4);
     assert!(is_shown(&harness, "Hold"));
     assert!(slider(&harness).unwrap() > stepped, "it moves by itself");
     click(&mut harness, "Hold");

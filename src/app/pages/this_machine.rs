@@ -1,5 +1,7 @@
 //! *This machine*: measure a device, and see what it would serve.
 
+mod published;
+
 use eframe::egui::{Button, Grid, Label, ProgressBar, RichText, ScrollArea, Ui};
 
 use crate::analysis::Severity;
@@ -26,6 +28,7 @@ pub struct MachineState {
     memory_bytes: Option<f64>,
     /// The earlier run that is compared with, by when it began.
     compared: Option<String>,
+    published: published::PublishedState,
     answer: Option<Answer>,
 }
 
@@ -60,6 +63,8 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let Some(run) = shown.run.clone() else {
+            published::ui(ui, &mut state.published, view, out);
+            ui.add_space(space::S);
             let text = "What is measured here: how fast memory, caches, arithmetic and transfers of a device are, with \
                         their spread. From it follows which models it would serve, how fast, and at what price.";
             ui.add(Label::new(RichText::new(text).color(view.theme.text_weak)).wrap());
@@ -79,6 +84,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
         serves_ui(ui, state, &run, view.theme, out);
         ui.add_space(space::M);
         section(ui, "Every kernel", true, |ui| kernels_ui(ui, &run, before.map(AsRef::as_ref)));
+        section(ui, "Published bandwidths", true, |ui| published::ui(ui, &mut state.published, view, out));
         section(ui, "Earlier runs", true, |ui| history_ui(ui, state, shown, out));
     });
 }

@@ -232,7 +232,8 @@ fn controls_ui(
         for (place, (name, _)) in WINDOWS.iter().enumerate() {
             let picked = state.window == place && !(state.trace.on && state.whole);
             if ui.selectable_label(picked, *name).clicked() {
-                (state.window, state.whole) = (place, false);
+                state.window = place;
+                state.whole &= !state.trace.on;
             }
         }
     });

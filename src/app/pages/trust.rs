@@ -1,6 +1,8 @@
 //! How far to trust the serving model: its errors on rows that the fit had not seen, worst first, and, for a folder
 //! of published measurements, predicted against published for every row.
 
+mod runs;
+
 use eframe::egui::{
     Align2, Button, Key, Label, Response, RichText, Role, ScrollArea, Sense, TextEdit, TextStyle, Ui,
     WidgetInfo, pos2, vec2,
@@ -78,13 +80,22 @@ pub struct TrustState {
     pub by: By,
     /// The group in hand: its rows stand out.
     pub picked: Option<String>,
+    /// The run in hand, by its place.
+    run: usize,
     /// The last reading that was looked at, counted.
     seen: u64,
 }
 
 impl Default for TrustState {
     fn default() -> Self {
-        Self { folder: String::new(), metric: Metric::TokensPerSec, by: By::Regime, picked: None, seen: 0 }
+        Self {
+            folder: String::new(),
+            metric: Metric::TokensPerSec,
+            by: By::Regime,
+            picked: None,
+            run: 0,
+            seen: 0,
+        }
     }
 }
 
@@ -102,7 +113,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     if let Some(read) = readings.study.as_ref().filter(|read| read.counted != state.seen) {
         state.seen = read.counted;
         state.folder = read.path.display().to_string();
-        state.picked = None;
+        (state.picked, state.run) = (None, 0);
     }
     let study = readings.study.as_ref().and_then(|read| read.result.as_ref().ok());
     sentence(ui, &study.map_or_else(|| held_out_answer(view.calibration), |study| study_answer(study)));
@@ -111,8 +122,14 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if let Some(study) = study {
-            study_ui(ui, state, study, out);
-            ui.add_space(space::L);
+            if study.fidelity.rows > 0 {
+                study_ui(ui, state, study, out);
+                ui.add_space(space::L);
+            }
+            if !study.runs.is_empty() || !study.runs_left_out.is_empty() {
+                runs::ui(ui, &mut state.run, study);
+                ui.add_space(space::L);
+            }
         }
         held_out_ui(ui, view.calibration);
     });
@@ -146,6 +163,9 @@ fn held_out_answer(calibration: &Calibration) -> String {
 /// Predicted against published in a sentence.
 fn study_answer(study: &Study) -> String {
     let fidelity = &study.fidelity;
+    if fidelity.rows == 0 {
+        return runs::answer(study);
+    }
     let count = |rows: usize| format::count(rows as f64);
     let scores = Metric::ALL.iter().find_map(|metric| Some((*metric, fidelity.overall.scores.get(metric)?)));
     let Some((metric, scores)) = scores else {
@@ -173,7 +193,7 @@ fn folder_ui(ui: &mut Ui, state: &mut TrustState, view: &View<'_>, out: &mut Out
     ui.horizontal(|ui| {
         ui.label(RichText::new("Measured tables").color(theme.text_weak));
         let width = (ui.available_width() - 220.0).clamp(120.0, 520.0);
-        let hint = "A folder of *.csv; type its path, or drop it here";
+        let hint = "A folder of *.csv, or of runs; type its path, or drop it here";
         let field = ui.add(TextEdit::singleline(&mut state.folder).hint_text(hint).desired_width(width));
         ui.ctx().accesskit_node_builder(field.id, |node| node.set_label("Folder of measured tables"));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
