@@ -14,6 +14,8 @@ use eframe::egui::{DroppedFile, Key, Modifiers, OutputCommand, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
+#[path = "app/machine.rs"]
+mod machine;
 #[path = "app/traffic.rs"]
 mod traffic;
 

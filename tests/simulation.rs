@@ -1,5 +1,4 @@
 //! The simulator against real servers: the same requests, replayed.
-#![expect(clippy::unwrap_used, reason = "what cannot go on fails here, with its place")]
 
 use std::path::Path;
 

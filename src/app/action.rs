@@ -77,6 +77,13 @@ pub enum Action {
         /// The table.
         csv: String,
     },
+    /// Ask where, and save a measurement as JSON there.
+    SaveJson {
+        /// What it is.
+        name: String,
+        /// The document.
+        json: String,
+    },
     /// A picture of a plot.
     Picture {
         /// What it shows.
@@ -133,7 +140,7 @@ pub enum Action {
         /// What is played, plan by plan.
         asks: Vec<TrafficAsk>,
         /// The trace that is replayed in place of the modelled workload.
-        trace: Option<TraceAsk>,
+        trace: Option<Box<TraceAsk>>,
         /// Whether the replicas are searched that keep the targets.
         needed: bool,
     },

@@ -400,7 +400,7 @@ impl TrafficRunner {
         scenario: Arc<Scenario>,
         catalog: Arc<Catalog>,
         asks: Vec<TrafficAsk>,
-        trace: Option<TraceAsk>,
+        trace: Option<Box<TraceAsk>>,
         needed: bool,
     ) {
         self.paused.set(false);

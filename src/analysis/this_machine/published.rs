@@ -136,6 +136,7 @@ mod tests {
             high: 4.2e12,
             samples: 5,
             passes: 1,
+            pass_secs: 0.1,
             clock: Clock::HostClock,
             steady: true,
             variant: String::new(),

@@ -136,9 +136,8 @@ pub(super) fn costs(scenario: &Scenario, ask: &TrafficAsk, timeline: &TimelineRe
     let peaks: Vec<f64> = (0..own.len()).map(|pool| paid(pool).fold(0.0, f64::max)).collect();
     let per_hour = 3_600.0 / timeline.bin_secs.max(1e-9);
     let cost = |bin: &Bin| {
-        let mut cost = HourlyCost::default();
-        cost.provider_usd =
-            prices.iter().zip(&bin.usage).map(|(price, used)| price.usd(used)).sum::<f64>() * per_hour;
+        let provider_usd: f64 = prices.iter().zip(&bin.usage).map(|(price, used)| price.usd(used)).sum();
+        let mut cost = HourlyCost { provider_usd: provider_usd * per_hour, ..HourlyCost::default() };
         for ((own, sample), peak) in own.iter().zip(&bin.pools).zip(&peaks) {
             let gpus = f64::from(own.deployment.gpus_per_replica.max(1));
             let term = matches!(own.terms, CapacityTerms::Reserved(_) | CapacityTerms::Owned(_));

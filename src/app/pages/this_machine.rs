@@ -80,6 +80,15 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
             let before = before.map(AsRef::as_ref);
             bandwidth_plot_ui(ui, &run, before, &answer.levels, &answer.marks, PLOT);
         }
+        let compared = before.map(|before| compared_words(before));
+        if let Some(words) = compared {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(RichText::new(words).color(view.theme.text));
+                if ui.button("Compare no more").clicked() {
+                    state.compared = None;
+                }
+            });
+        }
         ui.add_space(space::M);
         serves_ui(ui, state, &run, view.theme, out);
         ui.add_space(space::M);
@@ -203,8 +212,14 @@ fn controls_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, theme: &T
                 let csv = machine::csv(std::slice::from_ref(run.as_ref()));
                 out.send(Action::SaveTable { name: "measurement".to_owned(), csv });
             }
+            let json = || crate::io::json::to_text("bench", run.as_ref());
+            if ui.button("Save JSON…").clicked()
+                && let Ok(json) = json()
+            {
+                out.send(Action::SaveJson { name: "measurement".to_owned(), json });
+            }
             if ui.button("Copy JSON").clicked()
-                && let Ok(csv) = crate::io::json::to_text("bench", run.as_ref())
+                && let Ok(csv) = json()
             {
                 out.send(Action::CopyTable { name: "The measurement".to_owned(), csv });
             }
@@ -256,6 +271,22 @@ fn remarks_ui(ui: &mut Ui, run: &Run, theme: &Theme) {
     }
 }
 
+/// Which run is compared with, in words.
+fn compared_words(before: &Run) -> String {
+    format!(
+        "Compared with {} of {}: faint in the plot, a column in the table.",
+        before.device.name, before.began
+    )
+}
+
+/// How far a point is from the same kernel of another run: as a share, or that both spreads hold it.
+fn against(point: &Point, other: &Point) -> String {
+    let change = point.value / other.value - 1.0;
+    let spread = point.spread() + other.spread();
+    let within = if change.abs() <= spread { ", within the spread" } else { "" };
+    format!("{:+.1} %{within}", 100.0 * change)
+}
+
 /// A value in the unit of its kernel.
 fn value(kernel: Kernel, value: f64) -> String {
     match kernel.quantity() {
@@ -271,7 +302,8 @@ fn kernels_ui(ui: &mut Ui, run: &Run, before: Option<&Run>) {
             ui.strong(title);
         }
         if before.is_some() {
-            ui.strong("Against the other run");
+            ui.strong("Other run");
+            ui.strong("Against it");
         }
         ui.end_row();
         for kernel in Kernel::ALL {
@@ -291,11 +323,10 @@ fn point_ui(ui: &mut Ui, point: &Point, before: Option<&Run>) {
     ui.label(format!("± {:.1} %{settled}", 100.0 * point.spread()));
     ui.label(&point.variant);
     if let Some(before) = before {
-        let text = before.headline(point.kernel).map_or_else(
-            || format::NO_NUMBER.to_owned(),
-            |other| format!("{:+.1} %", 100.0 * (point.value / other.value - 1.0)),
-        );
-        ui.label(text);
+        let none = || format::NO_NUMBER.to_owned();
+        let other = before.headline(point.kernel);
+        ui.label(other.map_or_else(none, |other| value(other.kernel, other.value)));
+        ui.label(other.map_or_else(none, |other| against(point, other)));
     }
 }
 
@@ -415,6 +446,11 @@ fn history_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, out: &mut 
         ui.label("None yet; each run is kept by device and driver.");
         return;
     }
+    let in_hand = shown.run.as_ref().map(|run| run.began.clone());
+    if ui.button("Save the history as CSV…").clicked() {
+        let runs: Vec<Run> = shown.history.iter().map(|run| run.as_ref().clone()).collect();
+        out.send(Action::SaveTable { name: "measurements".to_owned(), csv: machine::csv(&runs) });
+    }
     Grid::new("history").striped(true).spacing([space::L, 3.0]).show(ui, |ui| {
         for title in ["When", "Device", "Read", "Spread", "Remarks", ""] {
             ui.strong(title);
@@ -436,7 +472,9 @@ fn history_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, out: &mut 
             ui.label(if remarks == 0 { none() } else { remarks.to_string() }).on_hover_text(texts.join("\n"));
             let mut on = state.compared.as_ref() == Some(&run.began);
             ui.push_id((&run.began, "compare"), |ui| {
-                if ui.checkbox(&mut on, "Compare").changed() {
+                if in_hand.as_ref() == Some(&run.began) {
+                    ui.label("in hand");
+                } else if ui.checkbox(&mut on, "Compare").changed() {
                     state.compared = on.then(|| run.began.clone());
                 }
             });

@@ -180,7 +180,7 @@ fn plan_of(draft: &ScenarioDraft, picked: Option<&String>, view: &View<'_>) -> O
 fn start(draft: &ScenarioDraft, state: &mut TrafficState, view: &View<'_>, out: &mut Outbox, needed: bool) {
     let Some(asks) = asks(draft, state, view) else { return };
     let trace = trace(draft, state);
-    state.asked = Some((view.revision, inputs(&asks, trace.as_ref())));
+    state.asked = Some((view.revision, inputs(&asks, trace.as_deref())));
     out.send(Action::Simulate { asks, trace, needed });
 }
 
@@ -189,8 +189,8 @@ fn inputs(asks: &[TrafficAsk], trace: Option<&TraceAsk>) -> String {
 }
 
 /// The trace that is replayed, if one is.
-fn trace(draft: &ScenarioDraft, state: &TrafficState) -> Option<TraceAsk> {
-    state.trace.on.then(|| state.trace.ask(state.rate, draft.settings.seed)).flatten()
+fn trace(draft: &ScenarioDraft, state: &TrafficState) -> Option<Box<TraceAsk>> {
+    state.trace.on.then(|| state.trace.ask(state.rate, draft.settings.seed)).flatten().map(Box::new)
 }
 
 fn asks(draft: &ScenarioDraft, state: &TrafficState, view: &View<'_>) -> Option<Vec<TrafficAsk>> {
@@ -341,7 +341,7 @@ fn run_ui(
 /// Whether something else is picked than what was simulated last.
 fn is_new(draft: &ScenarioDraft, state: &TrafficState, view: &View<'_>) -> bool {
     let Some(asks) = asks(draft, state, view) else { return false };
-    let asked = (view.revision, inputs(&asks, trace(draft, state).as_ref()));
+    let asked = (view.revision, inputs(&asks, trace(draft, state).as_deref()));
     state.asked.as_ref() != Some(&asked)
 }
 
@@ -349,7 +349,7 @@ fn is_new(draft: &ScenarioDraft, state: &TrafficState, view: &View<'_>) -> bool 
 fn idle(draft: &ScenarioDraft, state: &mut TrafficState, view: &View<'_>, out: &mut Outbox) {
     let Some(asks) = asks(draft, state, view) else { return };
     let trace = trace(draft, state);
-    let asked = (view.revision, inputs(&asks, trace.as_ref()));
+    let asked = (view.revision, inputs(&asks, trace.as_deref()));
     let calls: f64 = view.outcome.map_or(0.0, |shown| {
         let per_month = |of: &crate::analysis::UseCaseOutcome| of.requests * of.calls_per_request;
         shown.value.use_cases.iter().map(per_month).sum::<f64>() / (crate::unit::HOURS_PER_MONTH * 3_600.0)

@@ -10,6 +10,9 @@ use crate::unit::format::{self, Money};
 /// How strongly a line is drawn that is yet to be played back.
 const TO_COME: f32 = 0.3;
 
+/// Height of a label with its axis' share of the strip, in points.
+const LABEL: f32 = 23.0;
+
 /// Longer than any line, in points.
 const ENDLESS: f32 = 1e5;
 
@@ -143,9 +146,7 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Pointed {
                 let (unit, name) = unit_of(range.end() - range.start());
                 format!("{} {name}", format::tick(mark.value / unit, mark.step_size / unit))
             }
-            Along::Seconds if (mark.value - mark.value.round()).abs() < 1e-6 => {
-                format::secs(10f64.powf(mark.value))
-            }
+            Along::Seconds if axis::is_labelled(mark, range) => format::secs(10f64.powf(mark.value)),
             Along::Seconds => String::new(),
         });
     let mut plot = Plot::new(strip.title)
@@ -165,8 +166,8 @@ pub fn strip_ui(ui: &mut Ui, strip: &Strip<'_>) -> Pointed {
         .y_axis_min_width(40.0)
         .show_crosshair(false)
         .label_formatter(|_| None);
-    // Two or three lines across, at round figures.
-    let step = round_step(top / 2.5);
+    // As many lines across, at round figures, as have room for their labels.
+    let step = round_step_from(top * f64::from(LABEL / strip.height));
     plot = plot.y_grid_spacer(uniform_grid_spacer(move |_| [step, step, step]));
     if along == Along::Seconds {
         plot = plot.x_grid_spacer(axis::log_marks);
@@ -238,9 +239,23 @@ fn round_step(most: f64) -> f64 {
         }
 }
 
+/// The smallest of 1, 2, 5 and 10 times a power of ten that is not below `least`.
+fn round_step_from(least: f64) -> f64 {
+    let power = 10f64.powf(least.max(1e-9).log10().floor());
+    let enough = [1.0, 2.0, 5.0].into_iter().find(|times| times * power >= least);
+    power * enough.unwrap_or(10.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_round_and_not_below_what_has_room() {
+        for (least, step) in [(0.4, 0.5), (1.0, 1.0), (4.9, 5.0), (5.1, 10.0), (130.0, 200.0)] {
+            assert!((round_step_from(least) - step).abs() < 1e-12, "{least}: {}", round_step_from(least));
+        }
+    }
 
     #[test]
     fn steps_are_round_and_not_above_what_is_wanted() {

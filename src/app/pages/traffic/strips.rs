@@ -100,7 +100,7 @@ pub fn playback_ui(ui: &mut Ui, playback: &mut Playback, played: &[Played]) {
         ui.spacing_mut().slider_width = (ui.available_width() - 190.0).max(80.0);
         let mut at = playback.at.unwrap_or(0.0);
         let slider = Slider::new(&mut at, 0.0..=end).show_value(false).step_by(step).trailing_fill(true);
-        let slider = ui.add(slider.clamping(SliderClamping::Always));
+        let slider = ui.add(slider.clamping(SliderClamping::Edits));
         super::label(ui, slider.id, "Time in the window");
         if slider.changed() {
             (playback.at, playback.playing) = (Some(at), false);

@@ -137,8 +137,14 @@ fn errors_ui(ui: &mut Ui, run: &ReplayedRun, theme: &Theme) {
         ui.label("");
         ui.label("");
         error(ui, throughput.mean_error, throughput.mean_error.abs() <= MEAN_BAR);
-        let apart = format!("{} apart over time", format::percent(throughput.distance));
-        ui.label(RichText::new(apart).small().color(theme.text_weak))
+        let kept = throughput.distance <= MEAN_BAR;
+        let (sign, color, word) = if kept {
+            ("", theme.text_weak, "")
+        } else {
+            (severity_sign(Severity::Warning), theme.warning, ", beyond the bar")
+        };
+        let apart = format!("{sign} {} apart over time{word}", format::percent(throughput.distance));
+        ui.label(RichText::new(apart.trim()).small().color(color))
             .on_hover_text("Sum of the distances of both curves over the recorded tokens");
         ui.end_row();
     });
