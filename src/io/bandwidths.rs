@@ -83,7 +83,7 @@ fn read_table(path: &Path, all: &mut Bandwidths) -> Result<(), MeasuredError> {
         all.rows.push(PublishedBandwidth {
             file: file.clone(),
             line: record.position().map_or(0, csv::Position::line),
-            device: cell("gpu").to_owned(),
+            device: cell("gpu").split_whitespace().collect::<Vec<_>>().join(" "),
             tool: cell("tool").to_owned(),
             metric: metric.to_owned(),
             bytes_per_s: 1e9 * measured,

@@ -29,6 +29,8 @@ pub struct MachineState {
     /// The earlier run that is compared with, by when it began.
     compared: Option<String>,
     published: published::PublishedState,
+    /// Whether every model is shown that it would serve.
+    all_models: bool,
     answer: Option<Answer>,
 }
 
@@ -43,6 +45,9 @@ struct Answer {
     device: Result<MeasuredDevice, String>,
     rows: Vec<ServeRow>,
 }
+
+/// Models that are shown at first.
+const MODELS: usize = 10;
 
 /// Height of the plot, in points.
 const PLOT: f32 = 300.0;
@@ -63,11 +68,13 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let Some(run) = shown.run.clone() else {
-            published::ui(ui, &mut state.published, view, out);
-            ui.add_space(space::S);
             let text = "What is measured here: how fast memory, caches, arithmetic and transfers of a device are, with \
                         their spread. From it follows which models it would serve, how fast, and at what price.";
             ui.add(Label::new(RichText::new(text).color(view.theme.text_weak)).wrap());
+            ui.add_space(space::L);
+            published::ui(ui, &mut state.published, view, out);
+            ui.add_space(space::S);
+            section(ui, "Earlier runs", true, |ui| history_ui(ui, state, shown, out));
             return;
         };
         remarks_ui(ui, &run, view.theme);
@@ -394,11 +401,22 @@ fn serves_ui(ui: &mut Ui, state: &mut MachineState, run: &Run, theme: &Theme, ou
             ui.strong(title);
         }
         ui.end_row();
-        for row in &answer.rows {
+        let shown = if state.all_models { usize::MAX } else { MODELS };
+        for row in answer.rows.iter().take(shown) {
             serve_ui(ui, row);
             ui.end_row();
         }
     });
+    if answer.rows.len() > MODELS {
+        let text = if state.all_models {
+            "Show the first".to_owned()
+        } else {
+            format!("Show all {}", answer.rows.len())
+        };
+        if ui.button(text).clicked() {
+            state.all_models ^= true;
+        }
+    }
 }
 
 fn serve_ui(ui: &mut Ui, row: &ServeRow) {

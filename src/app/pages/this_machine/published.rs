@@ -30,7 +30,7 @@ pub fn ui(ui: &mut Ui, state: &mut PublishedState, view: &View<'_>, out: &mut Ou
     let theme = Theme::of(ui.ctx());
     let read = view.errands.readings.bandwidths.as_ref();
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Published bandwidths").color(theme.text_weak));
+        ui.label(RichText::new("Tables").color(theme.text_weak));
         let width = (ui.available_width() - 230.0).clamp(120.0, 460.0);
         let hint = "A folder of *.csv (gpu, tool, metric, measured_gbs)";
         let field = ui.add(TextEdit::singleline(&mut state.typed).hint_text(hint).desired_width(width));
