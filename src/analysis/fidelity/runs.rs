@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, GpuSpec};
 use crate::serving::{
     Calibration, Engine, GpuFacts, ModelFacts, Perf, PerfError, Precision, Setup, WeightFormat,
 };
-use crate::sim::{Done, Job, Pace, Prefix, Replica, ReplicaLimits, Role};
+use crate::sim::{Done, Job, KvWindow, Pace, Prefix, Replica, ReplicaLimits, Role};
 use crate::unit::SimTime;
 
 /// How far the simulated mean may be from the recorded one, and the same for the 95th percentile: the bars that every
@@ -259,7 +259,8 @@ pub fn replay(
     };
     let facts = (ModelFacts::from_spec(model), GpuFacts::from_spec(gpu));
     let perf = Perf::with(&facts.0, &facts.1, &setup, &calibration.serving)?;
-    let fitting = perf.memory.kv_bytes / perf.memory.kv_bytes_per_token / f64::from(run.block_tokens);
+    let per_token = perf.memory.kv_bytes_per_token + perf.memory.kv_bytes_per_token_window;
+    let fitting = perf.memory.kv_bytes / per_token / f64::from(run.block_tokens);
     let limits = ReplicaLimits {
         sequences_max: run.sequences_max,
         step_tokens_max: run.step_tokens_max,
@@ -267,6 +268,7 @@ pub fn replay(
         block_tokens: run.block_tokens,
         context_max: run.context_max.unwrap_or(facts.0.context_max.clamp(1.0, 1e12) as u64),
         waiting_max: usize::MAX,
+        window: KvWindow::of(&perf.memory),
         swap_tokens_per_sec: None,
     };
     let kv_blocks = (limits.kv_blocks, run.kv_blocks.is_some());

@@ -92,8 +92,10 @@ fn prices(scenario: &Scenario, ask: &TrafficAsk) -> Vec<TokenPrices> {
         let (mut bill, mut tokens, mut calls) = (Bill::default(), TokenUse::default(), 0.0);
         for slot in 0..evaluator.use_cases.len() {
             // An endpoint that the closed form never reaches may be reached all the same: as if by one request.
-            let requests = evaluator.plans[ask.plan].flows[slot * endpoints.len() + at].max(1.0);
-            let unit = situation.unit(slot, at, (api, facts), requests, month);
+            let cell = slot * endpoints.len() + at;
+            let world = &evaluator.plans[ask.plan];
+            let requests = world.flows[cell].max(1.0);
+            let unit = situation.unit(slot, at, &world.cells[cell].reads, (api, facts), requests, month);
             bill.add_scaled(&unit.bill, requests);
             tokens.add_scaled(&unit.tokens, requests);
             let demand = &evaluator.use_cases[slot].demand;
