@@ -82,7 +82,7 @@ fn plans(answers: &[TrafficAnswer<'_>], money: &Money) -> Table {
         ("P99", Align::Right),
         ("Per token P95", Align::Right),
         ("Whole answer P95", Align::Right),
-        ("Tokens and GPUs per hour", Align::Right),
+        ("Cost per hour", Align::Right),
     ]);
     for answer in answers {
         let total = &answer.traffic.total;
