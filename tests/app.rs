@@ -14,6 +14,11 @@ use eframe::egui::{DroppedFile, Key, Modifiers, OutputCommand, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
+#[path = "app/machine.rs"]
+mod machine;
+#[path = "app/traffic.rs"]
+mod traffic;
+
 /// A window of this size on the worked example, with few draws.
 fn window(width: f32, places: Places) -> Harness<'static, App> {
     let harness = Harness::builder().with_size(vec2(width, 800.0)).build_eframe(move |creation| {

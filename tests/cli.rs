@@ -689,6 +689,29 @@ fn own_measurements_move_the_constants_and_the_predictions_that_use_them() {
 }
 
 #[test]
+fn fidelity_replays_recorded_runs_and_holds_them_to_their_bars() {
+    let at = folder();
+    let meta = r#"{"model": "meta-llama/Llama-3.1-8B", "engine_kwargs": {"max_num_seqs": 64}}"#;
+    fs::write(at.path().join("H100_meta.json"), meta).expect("written");
+    let row = |at: usize| {
+        let (first, last) = (at + 5, at + 65);
+        format!(
+            "{{\"input_toks\": 300, \"output_toks\": 60, \"queued_ts\": {at}, \"first_token_ts\": {first}, \"last_token_ts\": {last}}}\n"
+        )
+    };
+    fs::write(at.path().join("H100_requests.jsonl"), (0..40).map(row).collect::<String>()).expect("written");
+    let path = at.path().display().to_string();
+    let value = json(at.path(), &["fidelity", &path, "--json"]);
+    let run = &value["runs"][0];
+    assert_eq!((run["gpu"].as_str(), run["requests"].as_u64()), (Some("h100-sxm-80gb"), Some(40)));
+    for span in run["spans"].as_array().expect("three times") {
+        assert!(span["mean_error"].as_f64() < Some(-0.5), "such a slow H100 is not simulated: {span}");
+    }
+    let text = done(at.path(), &["fidelity", &path]);
+    assert!(text.contains("0 of 3 means are within 10 %") && text.contains("beyond"), "{text}");
+}
+
+#[test]
 fn size_finds_a_deployment_for_each_objective_within_the_targets() {
     let at = folder();
     let value = json(at.path(), &["size", EXAMPLE, "--model", "llama-3.1-8b", "--tpot-ms", "40", "--json"]);

@@ -196,6 +196,37 @@ fn a_folder_without_measurements_is_said_and_the_shipped_errors_stay() {
     assert!(harness.query_all_by_label_contains("had not seen").next().is_some());
 }
 
+#[test]
+fn recorded_runs_are_laid_over_their_replay_with_the_bars_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = r#"{"model": "meta-llama/Llama-3.1-8B", "hardware": {"device_name": "NVIDIA H100 80GB HBM3"},
+        "engine_kwargs": {"max_num_seqs": 64, "dtype": "bfloat16"}}"#;
+    std::fs::write(folder.path().join("made-up_meta.json"), meta).unwrap();
+    // A server that is far slower than any H100: the page has to say so.
+    let requests: String = (0..40)
+        .map(|at| {
+            let (first, last) = (at + 5, at + 65);
+            format!(
+                "{{\"input_toks\": 300, \"output_toks\": 60, \"queued_ts\": {at}, \"first_token_ts\": {first}, \"last_token_ts\": {last}}}\n"
+            )
+        })
+        .collect();
+    std::fs::write(folder.path().join("made-up_requests.jsonl"), requests + "garbage\n").unwrap();
+    let mut harness = on_page(Key::Num7, "How far to trust this");
+    type_into(&mut harness, "Folder of measured tables", &folder.path().display().to_string());
+    click(&mut harness, "Compare");
+    let shown = |harness: &Harness<'static, App>, text: &str| {
+        assert!(harness.query_all_by_label_contains(text).next().is_some(), "{text}");
+    };
+    shown(&harness, "1 run of a real engine, replayed: 0 of 3 means are within 10 %");
+    for picture in ["Time to first token", "Time per output token", "Time to the whole answer"] {
+        shown(&harness, &format!("{picture} over seconds"));
+    }
+    shown(&harness, "Output tokens per second over hours");
+    shown(&harness, "beyond the bar");
+    shown(&harness, "line 41");
+}
+
 fn size_page() -> Harness<'static, App> {
     let mut harness = on_page(Key::J, "Size");
     harness.run_steps(4);

@@ -9,10 +9,11 @@ use breakeven::analysis::traffic::{
 };
 use breakeven::catalog::Catalog;
 use breakeven::io::presets;
-use breakeven::routing::Serves;
+use breakeven::pricing::Line;
+use breakeven::routing::{Plan, Serves};
 use breakeven::scenario::{Scenario, ScenarioDraft};
 use breakeven::serving::{Deployment, PrefillReplicas, Scaling};
-use breakeven::sim::{Balance, Lost, Users};
+use breakeven::sim::{Balance, Bin, Lost, Users};
 use breakeven::stats::Estimate;
 use breakeven::workload::{Count, CountKind, LengthSpread, Profile, UseCase};
 
@@ -335,4 +336,55 @@ fn what_cannot_be_is_refused_with_its_remedy() {
     assert!(refused(TrafficAsk { rate_factor: -1.0, ..ask(0, 60.0) }).contains("0 or more"));
     let outage = Outage { endpoint: "nowhere".into(), from_secs: 0.0, secs: 1.0 };
     assert!(refused(TrafficAsk { outages: vec![outage], ..ask(0, 60.0) }).contains("nowhere"));
+}
+
+#[test]
+fn the_providers_bill_over_time_is_that_of_the_closed_form() {
+    let (_, scenario) = chatbot();
+    let outcome = evaluate(scenario);
+    let calls: f64 = outcome.use_cases.iter().map(|one| one.requests * one.calls_per_request).sum();
+    let api: f64 = Line::ALL
+        .iter()
+        .filter(|line| line.id().starts_with("api_") || matches!(line, Line::Region | Line::Retries))
+        .map(|line| outcome.plans[0].run_rate.get(*line))
+        .sum();
+    // A whole week, so that the use cases have their shares, at part of the volume.
+    let week = TrafficAsk { warmup_secs: Some(0.0), rate_factor: 0.2, ..ask(0, 7.0 * 86_400.0) };
+    let traffic = run(scenario, &week);
+    let hours = traffic.timeline.bin_secs / 3_600.0;
+    let spent: f64 = traffic.costs.iter().map(|cost| cost.provider_usd * hours).sum();
+    let (simulated, closed) = (spent / traffic.total.arrived as f64, api / calls);
+    assert!((simulated / closed - 1.0).abs() < 0.05, "{simulated} {closed} US dollars per call");
+}
+
+#[test]
+fn twice_the_replicas_are_twice_the_gpu_hours_and_their_cost() {
+    let (draft, scenario) = chatbot();
+    let own =
+        |plan: &Plan<Estimate>| plan.endpoints.iter().all(|end| matches!(end.serves, Serves::SelfHosted(_)));
+    let plan = draft.plans.iter().position(own).unwrap();
+    let cost = |replicas: u32| {
+        let asked = TrafficAsk { replicas: Some(replicas), ..ask(plan, 600.0) };
+        run(scenario, &asked).mean_cost().unwrap()
+    };
+    let (two, four) = (cost(2), cost(4));
+    assert!(two.gpu_usd > 0.0 && two.provider_usd == 0.0, "{two:?}");
+    assert!((four.gpu_hours / two.gpu_hours - 2.0).abs() < 1e-9, "{two:?} {four:?}");
+    assert!((four.gpu_usd / two.gpu_usd - 2.0).abs() < 0.01, "{two:?} {four:?}");
+}
+
+#[test]
+fn the_stretches_of_a_timeline_sum_to_the_whole() {
+    let (draft, scenario) = preset("legal-document-analysis");
+    let general = draft.plans.iter().position(|plan| plan.endpoints[0].id == "general").unwrap();
+    let asked =
+        TrafficAsk { replicas: Some(1), rate_factor: 4.0, warmup_secs: Some(0.0), ..ask(general, 3_600.0) };
+    let traffic = run(&scenario, &asked);
+    let sum = |of: fn(&Bin) -> u64| traffic.timeline.bins.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|bin| bin.arrived), traffic.total.arrived);
+    assert_eq!(sum(|bin| bin.lost), traffic.total.lost.values().sum::<u64>());
+    assert_eq!(sum(|bin| bin.retries), traffic.total.retries);
+    assert!(sum(|bin| bin.rejected + bin.timed_out) <= sum(|bin| bin.lost));
+    let calls: u64 = traffic.endpoints.iter().map(|endpoint| endpoint.usage.calls).sum();
+    assert_eq!(sum(|bin| bin.usage.iter().map(|used| used.calls).sum()), calls);
 }

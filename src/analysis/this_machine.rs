@@ -8,6 +8,8 @@
 //! Not modelled: llama.cpp's own batching, power other than what is given, heat. Processors are outside what the
 //! constants were fitted to.
 
+mod published;
+
 use jiff::civil::Date;
 use serde::Serialize;
 use thiserror::Error;
@@ -20,6 +22,8 @@ use crate::serving::{
 };
 
 use super::perf::native;
+
+pub use self::published::{Beside, PublishedBandwidth, beside, kernel_of};
 
 /// What of a run the serving models need.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -9,6 +9,7 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, Rect};
 use super::pages::Page;
 use super::picture::Target;
 use super::sizing::SizeWish;
+use super::traffic::TraceAsk;
 use crate::analysis::traffic::TrafficAsk;
 use crate::bench::Pace;
 use crate::catalog::GpuSpec;
@@ -76,6 +77,13 @@ pub enum Action {
         /// The table.
         csv: String,
     },
+    /// Ask where, and save a measurement as JSON there.
+    SaveJson {
+        /// What it is.
+        name: String,
+        /// The document.
+        json: String,
+    },
     /// A picture of a plot.
     Picture {
         /// What it shows.
@@ -123,15 +131,23 @@ pub enum Action {
     StopErrands,
     /// Hold the serving model against the tables of this folder; none asks for it.
     Measure(Option<PathBuf>),
+    /// Show the published bandwidths of this folder beside the measured device; none asks for it.
+    ReadBandwidths(Option<PathBuf>),
     /// Ask where, and write predicted against published there, row by row.
     SaveRows,
     /// Plays plans under simulated traffic.
     Simulate {
         /// What is played, plan by plan.
         asks: Vec<TrafficAsk>,
+        /// The trace that is replayed in place of the modelled workload.
+        trace: Option<Box<TraceAsk>>,
         /// Whether the replicas are searched that keep the targets.
         needed: bool,
     },
+    /// Ask for a recorded trace to replay.
+    ChooseReplay,
+    /// Read a trace to its end and say what is in it.
+    LookAtTrace(Box<TraceAsk>),
     /// Hold the simulation, or let it go on.
     PauseSimulation(bool),
     /// Stop the simulation; what was played stays.

@@ -7,7 +7,7 @@ use eframe::egui::{
 };
 
 use super::action::{Action, Group, ThemeChoice};
-use super::dispatch::Dropped;
+use super::dropped::Dropped;
 use super::icons::{Icon, icon_button};
 use super::pages::{NAVIGATION, Page};
 use super::theme::{self, Theme, space};

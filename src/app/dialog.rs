@@ -276,7 +276,7 @@ fn path_ui(ui: &mut egui::Ui, theme: &Theme, purpose: &Purpose, text: &mut Strin
         response.request_focus();
     }
     let path = std::path::Path::new(text.trim());
-    let (reading, chosen) = (!purpose.writes(), *purpose == Purpose::Measurements);
+    let (reading, chosen) = (!purpose.writes(), purpose.is_folder());
     let there = if chosen { path.is_dir() } else { path.is_file() };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let lost = folder.is_some_and(|folder| !folder.is_dir());

@@ -13,7 +13,6 @@ use super::errands::Fitted;
 use super::files::{Answer, Purpose, proposed_name};
 use super::notice::Notices;
 use super::pages::Page;
-use super::pages::counter;
 use super::picture::{self, Taken as Picture, Target};
 use super::prefs::ZOOM;
 use super::recovery::{self, Found};
@@ -59,62 +58,6 @@ pub(super) fn first_document(options: &AppOptions, last: Option<&Path>, notices:
                 Ok(draft) => Document::new(draft, Origin::Example(presets::DEFAULT.to_owned()), 1),
                 Err(_) => Document::new(ScenarioDraft::new("New scenario"), Origin::New, 1),
             }
-        }
-    }
-}
-
-/// Largest text that the counter takes: it is laid out as a whole in each frame.
-const TEXT_BYTES_MAX: u64 = 1 << 20;
-
-/// What a file that is dropped onto the window is taken for, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dropped {
-    /// A scenario, to be opened; whatever is not known, too, whose error then says what it is not.
-    Scenario,
-    /// A request trace, to be fitted.
-    Trace,
-    /// A tokenizer, to count with.
-    Tokenizer,
-    /// A text, to be counted.
-    Text,
-    /// A model's `config.json`, to be served.
-    Config,
-    /// Measured tables, to hold the serving model against.
-    Measurements,
-}
-
-impl Dropped {
-    /// - `page`: where it is dropped; on the page of trust a table is a measurement.
-    pub(super) fn of(path: &Path, page: Page) -> Self {
-        if path.is_dir() {
-            return if path.join("config.json").exists() { Self::Config } else { Self::Measurements };
-        }
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-        if ends(&[".json"]) && name.contains("tokenizer") {
-            Self::Tokenizer
-        } else if ends(&[".json"]) && name.contains("config") {
-            Self::Config
-        } else if ends(&[".csv"]) && page == Page::Trust {
-            Self::Measurements
-        } else if ends(&[".csv", ".jsonl", ".json"]) {
-            Self::Trace
-        } else if ends(&[".txt", ".md"]) {
-            Self::Text
-        } else {
-            Self::Scenario
-        }
-    }
-
-    /// What dropping it would do.
-    pub(super) const fn text(self) -> &'static str {
-        match self {
-            Self::Scenario => "Drop to open the scenario",
-            Self::Trace => "Drop to fit a use case to the trace",
-            Self::Tokenizer => "Drop to count with this tokenizer",
-            Self::Text => "Drop to count the tokens of the text",
-            Self::Config => "Drop to see what the model serves",
-            Self::Measurements => "Drop to hold the serving model against the tables",
         }
     }
 }
@@ -174,6 +117,7 @@ impl App {
             Action::SaveTable { name, csv } => {
                 self.save_plot(name, csv.into_bytes(), "csv");
             }
+            Action::SaveJson { name, json } => self.save_plot(name, json.into_bytes(), "json"),
             Action::Picture { name, rect, target } => self.pictures.want(name, rect, target),
             Action::CountTokens { tag, text, encoding, split } => {
                 self.errands.count(tag, text, &encoding, split);
@@ -202,14 +146,21 @@ impl App {
                 self.session.page = Page::Trust;
             }
             Action::Measure(None) => self.ask_for(&Purpose::Measurements, ""),
+            Action::ReadBandwidths(Some(path)) => {
+                self.errands.read_bandwidths(path);
+                self.session.page = Page::ThisMachine;
+            }
+            Action::ReadBandwidths(None) => self.ask_for(&Purpose::Bandwidths, ""),
             Action::SaveRows => self.ask_for(&Purpose::Rows, "predicted-against-published.csv"),
-            Action::Simulate { asks, needed } => {
+            Action::Simulate { asks, trace, needed } => {
                 if let Some(scenario) = self.live.scenario() {
                     let (revision, catalog) =
                         (self.document.revision(), self.catalog.clone().into_owned().into());
-                    self.traffic.start(revision, scenario, catalog, asks, needed);
+                    self.traffic.start(revision, scenario, catalog, asks, trace, needed);
                 }
             }
+            Action::ChooseReplay => self.ask_for(&Purpose::Replay, ""),
+            Action::LookAtTrace(ask) => self.traffic.look(*ask),
             Action::PauseSimulation(paused) => self.traffic.pause(paused),
             Action::StopSimulation => self.traffic.stop(),
             Action::UseSimulated(plan) => self.use_simulated(&plan),
@@ -221,6 +172,12 @@ impl App {
             Action::Help => self.dialog = Some(Dialog::Help),
             Action::About => self.dialog = Some(Dialog::About),
         }
+    }
+
+    /// Takes a trace in hand on the page *Traffic*.
+    pub(super) fn replay(&mut self, path: PathBuf) {
+        self.session.traffic.trace.take(path);
+        self.session.page = Page::Traffic;
     }
 
     /// Writes what was simulated into a plan: a step that can be taken back.
@@ -421,8 +378,10 @@ impl App {
                     Purpose::Open => self.open(&path),
                     Purpose::Save => self.save_to(ctx, path),
                     Purpose::Trace(use_case) => self.errands.fit(use_case, path),
+                    Purpose::Replay => self.replay(path),
                     Purpose::Plot { name, bytes, .. } => self.write_plot(&name, &path, &bytes),
                     Purpose::Measurements => self.act(ctx, Action::Measure(Some(path))),
+                    Purpose::Bandwidths => self.act(ctx, Action::ReadBandwidths(Some(path))),
                     Purpose::Rows => self.save_rows(&path),
                 }
             }
@@ -435,7 +394,11 @@ impl App {
                         folder.join(plot_name(&self.document.draft.name, name, extension))
                     }
                     Purpose::Rows => folder.join("predicted-against-published.csv"),
-                    Purpose::Open | Purpose::Trace(_) | Purpose::Measurements => folder.join(""),
+                    Purpose::Open
+                    | Purpose::Trace(_)
+                    | Purpose::Replay
+                    | Purpose::Measurements
+                    | Purpose::Bandwidths => folder.join(""),
                 };
                 self.dialog = Some(Dialog::Path { purpose, text: text.display().to_string() });
             }
@@ -491,63 +454,6 @@ impl App {
         );
     }
 
-    /// Does with a dropped file what its name says.
-    pub(super) fn dropped(&mut self, ctx: &Context, path: &Path) {
-        match Dropped::of(path, self.session.page) {
-            Dropped::Scenario => self.act(ctx, Action::OpenPath(path.to_owned())),
-            Dropped::Trace => {
-                let cases = &self.document.draft.workload.use_cases;
-                let chosen =
-                    self.session.use_case.as_ref().filter(|id| cases.iter().any(|known| known.id == **id));
-                let Some(use_case) = chosen.or(cases.first().map(|first| &first.id)).cloned() else {
-                    let how = "Add one on the page Workload, then drop the trace again.";
-                    self.notices.error("There is no use case to fit to the trace", how);
-                    return;
-                };
-                self.act(ctx, Action::GoUseCase(use_case.clone()));
-                self.errands.fit(use_case, path.to_owned());
-            }
-            Dropped::Tokenizer => {
-                self.session.picks.insert("encoding".to_owned(), path.display().to_string());
-                self.notices.note("Texts are now counted with this tokenizer");
-            }
-            Dropped::Text => self.take_text(path),
-            Dropped::Config => self.act(ctx, Action::ReadConfig(path.to_owned())),
-            Dropped::Measurements => {
-                let folder = if path.is_dir() { Some(path) } else { path.parent() };
-                self.act(ctx, Action::Measure(folder.map(Path::to_owned)));
-            }
-        }
-    }
-
-    /// Puts a text into the counter of the use case in hand.
-    fn take_text(&mut self, path: &Path) {
-        let Some(id) = self
-            .session
-            .use_case
-            .clone()
-            .or_else(|| self.document.draft.workload.use_cases.first().map(|first| first.id.clone()))
-        else {
-            return;
-        };
-        let read = std::fs::metadata(path).and_then(|data| {
-            if data.len() > TEXT_BYTES_MAX {
-                let most = crate::unit::format::bytes(TEXT_BYTES_MAX as f64);
-                let why = format!("it is larger than {most}; count it with `breakeven tokens FILE`");
-                return Err(std::io::Error::other(why));
-            }
-            std::fs::read_to_string(path)
-        });
-        match read {
-            Ok(text) => {
-                self.session.texts.insert(counter(&id), text);
-                self.session.picks.insert("count".to_owned(), "open".to_owned());
-                (self.session.page, self.session.use_case) = (Page::Workload, Some(id));
-            }
-            Err(error) => self.notices.error("Cannot read the text", format!("{error}: {}", path.display())),
-        }
-    }
-
     fn copy_decision(&mut self, ctx: &Context) {
         let Some(outcome) = self.live.outcome() else {
             self.notices
@@ -559,30 +465,5 @@ impl App {
         let (name, money) = (&self.document.draft.name, self.document.draft.settings.money());
         ctx.copy_text(report::decision(name, outcome.value, forecast, break_even, &money));
         self.notices.note("The decision is in the clipboard");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dropped_file_is_taken_for_what_its_name_says() {
-        for (name, expected) in [
-            ("/a/My plan.ron", Dropped::Scenario),
-            ("trace.CSV", Dropped::Trace),
-            ("requests.jsonl", Dropped::Trace),
-            ("tokenizer.json", Dropped::Tokenizer),
-            ("prompt.txt", Dropped::Text),
-            ("no-extension", Dropped::Scenario),
-            ("/b/config.json", Dropped::Config),
-        ] {
-            assert_eq!(Dropped::of(Path::new(name), Page::Overview), expected, "{name}");
-        }
-        assert_eq!(Dropped::of(Path::new("a.csv"), Page::Trust), Dropped::Measurements);
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Dropped::of(folder.path(), Page::Overview), Dropped::Measurements);
-        std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-        assert_eq!(Dropped::of(folder.path(), Page::Overview), Dropped::Config);
     }
 }

@@ -102,6 +102,11 @@ impl ErrandRunner {
         self.reader.read_config(path);
     }
 
+    /// Reads published bandwidths.
+    pub fn read_bandwidths(&self, path: PathBuf) {
+        self.reader.read_bandwidths(path);
+    }
+
     /// Holds the serving model against the measurements of a folder.
     pub fn study(&mut self, folder: PathBuf, calibration: Arc<Calibration>) {
         self.reader.study(folder, calibration, &mut self.answers.readings);

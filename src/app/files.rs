@@ -20,6 +20,8 @@ pub enum Purpose {
     Save,
     /// To fit a use case, by id, to a trace.
     Trace(String),
+    /// To replay a trace.
+    Replay,
     /// To save a plot, as data or as a picture.
     Plot {
         /// What it is.
@@ -31,6 +33,8 @@ pub enum Purpose {
     },
     /// To hold the serving model against a folder of measurements.
     Measurements,
+    /// To show published bandwidths beside a measured device.
+    Bandwidths,
     /// To write predicted against published.
     Rows,
 }
@@ -43,10 +47,18 @@ impl Purpose {
             Self::Open => "Open a scenario",
             Self::Save => "Save the scenario",
             Self::Trace(_) => "Choose a request trace",
+            Self::Replay => "Choose a trace to replay",
             Self::Plot { .. } => "Save the plot",
             Self::Measurements => "Choose a folder of measured tables",
+            Self::Bandwidths => "Choose a folder of published bandwidths",
             Self::Rows => "Write predicted against published",
         }
+    }
+
+    /// Whether a folder is asked for, and not a file.
+    #[must_use]
+    pub const fn is_folder(&self) -> bool {
+        matches!(self, Self::Measurements | Self::Bandwidths)
     }
 
     /// Whether a file is written, and not read.
@@ -60,7 +72,7 @@ impl Purpose {
     pub const fn extension(&self) -> &'static str {
         match self {
             Self::Open | Self::Save => "ron",
-            Self::Trace(_) | Self::Measurements | Self::Rows => "csv",
+            Self::Trace(_) | Self::Replay | Self::Measurements | Self::Bandwidths | Self::Rows => "csv",
             Self::Plot { extension, .. } => extension,
         }
     }
@@ -98,14 +110,16 @@ impl Files {
         if let Some(folder) = folder {
             dialog = dialog.set_directory(folder);
         }
-        let (saving, folder) = (purpose.writes(), *purpose == Purpose::Measurements);
+        let (saving, folder) = (purpose.writes(), purpose.is_folder());
         let name = name.to_owned();
         dialog = match purpose {
             Purpose::Open | Purpose::Save => dialog.add_filter("Scenario", &["ron"]),
-            Purpose::Trace(_) => dialog.add_filter("Request trace", &["csv", "jsonl", "json"]),
+            Purpose::Trace(_) | Purpose::Replay => {
+                dialog.add_filter("Request trace", &["csv", "jsonl", "json", "gz", "zst"])
+            }
             Purpose::Plot { extension, .. } => dialog.add_filter(extension.to_uppercase(), &[extension]),
             Purpose::Rows => dialog.add_filter("Table", &["csv"]),
-            Purpose::Measurements => dialog,
+            Purpose::Measurements | Purpose::Bandwidths => dialog,
         };
         self.asked = Some((purpose.clone(), Instant::now()));
         self.lane.submit(0, move |_| {

@@ -11,6 +11,7 @@ mod chrome;
 mod dialog;
 mod dispatch;
 mod document;
+mod dropped;
 mod errands;
 mod files;
 mod icons;

@@ -7,10 +7,14 @@ use egui_plot::PlotPoint;
 
 use super::live::Where;
 use super::plots::axis::log;
-use crate::analysis::fidelity::{Compared, Fidelity, Figures, Metric, compare, predict_with};
+use crate::analysis::fidelity::{
+    Compared, Fidelity, Figures, Metric, ReplayedRun, RunSpan, compare, predict_with, replay,
+};
 use crate::catalog::{Catalog, ModelSpec};
+use crate::io::bandwidths::{Bandwidths, read_bandwidths};
 use crate::io::hf_config;
-use crate::io::measured::read_folder;
+use crate::io::measured::{MeasuredError, Tables, read_folder};
+use crate::io::recorded_runs::read_runs;
 use crate::job::{JobEvent, Lane, Progress};
 use crate::serving::Calibration;
 
@@ -35,6 +39,8 @@ pub struct Readings {
     pub config: Option<Read<ModelSpec>>,
     /// The last folder of measurements.
     pub study: Option<Read<Study>>,
+    /// The last published bandwidths.
+    pub bandwidths: Option<Read<Bandwidths>>,
     /// The folder that is being read, if one is.
     pub studying: Option<PathBuf>,
 }
@@ -50,6 +56,41 @@ pub struct Study {
     pub other: Vec<String>,
     /// Points to draw, by figure and regime.
     pub clouds: Vec<(Metric, Vec<Cloud>)>,
+    /// Recorded runs of a real engine, replayed request by request.
+    pub runs: Vec<RunPicture>,
+    /// File and reason of runs and requests that were left out.
+    pub runs_left_out: Vec<(String, String)>,
+}
+
+/// A replayed run with what a picture of it needs.
+#[derive(Debug)]
+pub struct RunPicture {
+    /// What came of it.
+    pub replayed: ReplayedRun,
+    /// Points (logarithm of seconds, share of the requests) of recorded and simulated times.
+    pub curves: Vec<(RunSpan, [Vec<PlotPoint>; 2])>,
+    /// Points (hours, output tokens per second), recorded and simulated.
+    pub throughput: [Vec<PlotPoint>; 2],
+}
+
+impl RunPicture {
+    fn new(replayed: ReplayedRun) -> Self {
+        let curve = |points: &[(f64, f64)]| -> Vec<PlotPoint> {
+            points.iter().map(|(secs, share)| PlotPoint::new(log(secs.max(1e-4)), *share)).collect()
+        };
+        let curves = replayed
+            .spans
+            .iter()
+            .map(|span| (span.span, [curve(&span.recorded.curve), curve(&span.simulated.curve)]))
+            .collect();
+        let stretch_hours = replayed.throughput.stretch_secs / 3_600.0;
+        let line = |rates: &[f64]| -> Vec<PlotPoint> {
+            let place = |(at, rate): (usize, &f64)| PlotPoint::new((at as f64 + 0.5) * stretch_hours, *rate);
+            rates.iter().enumerate().map(place).collect()
+        };
+        let throughput = [line(&replayed.throughput.recorded), line(&replayed.throughput.simulated)];
+        Self { replayed, curves, throughput }
+    }
 }
 
 /// The rows of one regime that publish one figure.
@@ -73,7 +114,7 @@ impl Study {
     fn new(compared: Vec<Compared>, fidelity: Fidelity, other: Vec<String>) -> Self {
         let clouds = Metric::ALL.iter().map(|metric| (*metric, clouds(*metric, &compared, &fidelity)));
         let clouds = clouds.collect();
-        Self { fidelity, compared, other, clouds }
+        Self { fidelity, compared, other, clouds, runs: Vec::new(), runs_left_out: Vec::new() }
     }
 
     /// The points of a figure, by regime, worst regime first.
@@ -105,6 +146,7 @@ fn clouds(metric: Metric, compared: &[Compared], fidelity: &Fidelity) -> Vec<Clo
 /// Reads on workers and keeps what was read.
 pub struct Reader {
     configs: Lane<(PathBuf, Result<Arc<ModelSpec>, String>)>,
+    bandwidths: Lane<(PathBuf, Result<Arc<Bandwidths>, String>)>,
     studies: Lane<Study>,
     counted: u64,
 }
@@ -113,11 +155,15 @@ impl Reader {
     /// `notify` is called when something was read.
     #[must_use]
     pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
-        let (configs, studies) = match place {
-            Where::Threads => (Lane::new("config", notify.clone()), Lane::new("measurements", notify)),
-            Where::Inline => (Lane::inline(), Lane::inline()),
+        let (configs, bandwidths, studies) = match place {
+            Where::Threads => (
+                Lane::new("config", notify.clone()),
+                Lane::new("bandwidths", notify.clone()),
+                Lane::new("measurements", notify),
+            ),
+            Where::Inline => (Lane::inline(), Lane::inline(), Lane::inline()),
         };
-        Self { configs, studies, counted: 0 }
+        Self { configs, bandwidths, studies, counted: 0 }
     }
 
     /// Reads a `config.json`, or the one in a folder.
@@ -128,13 +174,34 @@ impl Reader {
         });
     }
 
+    /// Reads published bandwidths, a folder of tables or one.
+    pub fn read_bandwidths(&self, path: PathBuf) {
+        self.bandwidths.submit(0, move |_| {
+            let read = read_bandwidths(&path).map(Arc::new).map_err(|error| error.to_string());
+            Ok((path, read))
+        });
+    }
+
     /// Reads a folder of measurements and predicts every row of it.
     pub fn study(&self, folder: PathBuf, calibration: Arc<Calibration>, answers: &mut Readings) {
         answers.studying = Some(folder.clone());
         self.studies.submit(0, move |ctl| {
             ctl.progress(0, 0, "reading the tables");
-            let tables = read_folder(&folder)?;
             let catalog = Catalog::shipped();
+            let mut recorded = read_runs(&folder)?;
+            let mut runs = Vec::with_capacity(recorded.runs.len());
+            for (at, run) in recorded.runs.iter().enumerate() {
+                ctl.check_stop()?;
+                ctl.progress(at as u64, recorded.runs.len() as u64, "replaying recorded runs");
+                match replay(run, catalog, &calibration) {
+                    Ok(replayed) => runs.push(RunPicture::new(replayed)),
+                    Err(error) => recorded.left_out.push((run.name.clone(), error.to_string())),
+                }
+            }
+            let tables = match read_folder(&folder) {
+                Err(MeasuredError::Nothing { .. }) if !runs.is_empty() => Tables::default(),
+                read => read?,
+            };
             let mut left_out = tables.unread.clone();
             let mut compared = Vec::with_capacity(tables.rows.len());
             for (at, row) in tables.rows.into_iter().enumerate() {
@@ -148,7 +215,8 @@ impl Reader {
                 }
             }
             let fidelity = compare(&compared, &tables.filtered, &left_out);
-            Ok(Study::new(compared, fidelity, tables.other))
+            let study = Study::new(compared, fidelity, tables.other);
+            Ok(Study { runs, runs_left_out: recorded.left_out, ..study })
         });
     }
 
@@ -169,6 +237,12 @@ impl Reader {
             if let JobEvent::Done((path, result)) = event {
                 self.counted += 1;
                 answers.config = Some(Read { counted: self.counted, path, result });
+            }
+        }
+        for (_, event) in self.bandwidths.poll() {
+            if let JobEvent::Done((path, result)) = event {
+                self.counted += 1;
+                answers.bandwidths = Some(Read { counted: self.counted, path, result });
             }
         }
         for (_, event) in self.studies.poll() {

@@ -1,5 +1,8 @@
-//! Simulations for the page *Traffic*: one at a time on a worker, shown while they run, paused and stopped.
+//! Simulations for the page *Traffic*: one at a time on a worker, shown while they run, paused and stopped; and recorded
+//! traces that are looked through before they are replayed.
 
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +12,14 @@ use egui_plot::PlotPoint;
 use super::live::Where;
 use super::plots::axis::log;
 use crate::analysis::traffic::{
-    Effect, Listener, Percentiles, ReplicasNeeded, Traffic, TrafficAsk, effect, replicas_needed, simulate,
-    so_far,
+    Effect, HourlyCost, Listener, Percentiles, ReplicasNeeded, Traffic, TrafficAsk, effect, replicas_needed,
+    simulate, so_far,
 };
 use crate::catalog::Catalog;
+use crate::io::replay::{
+    self, ReplayAccount, ReplayError, ReplayOptions, TraceLook, simulate_trace, stream_of,
+};
+use crate::io::trace::TraceError;
 use crate::job::{JobCtl, JobEvent, Lane};
 use crate::scenario::Scenario;
 use crate::sim::{Bin, PoolSample, Simulation};
@@ -31,6 +38,8 @@ pub struct Played {
     pub effects: Vec<Effect>,
     /// Replicas that keep the targets, where they were searched.
     pub needed: Vec<ReplicasNeeded>,
+    /// What the trace gave and what was left out of it, where one was replayed; none until it is whole.
+    pub account: Option<Arc<ReplayAccount>>,
     /// Points over hours, by what is shown.
     pub lines: Arc<Vec<(Series, Vec<PlotPoint>)>>,
     /// Points (logarithm of seconds, share) of the times, by what is shown.
@@ -54,27 +63,45 @@ pub enum Series {
     Busy,
     /// Replicas that serve.
     Replicas,
+    /// Tokens and GPUs together, US dollars per hour.
+    Cost,
+    /// Providers' bill alone, US dollars per hour.
+    Provider,
+    /// GPU-hours paid per hour.
+    Gpus,
     /// Share of the answers from response caches.
     Hits,
     /// Share of the calls that overflow.
     Overflow,
-    /// Share of the calls that are lost.
+    /// Calls turned away, per second.
+    Rejected,
+    /// Calls given up by their caller, per second.
+    TimedOut,
+    /// Attempts that failed and were sent again, per second.
+    Retried,
+    /// Share of the calls that are lost, for whatever reason.
     Lost,
 }
 
 impl Series {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Arrivals,
+        Self::Cost,
         Self::Answers,
+        Self::Provider,
         Self::Waiting,
         Self::Running,
-        Self::Kv,
         Self::Busy,
+        Self::Kv,
         Self::Replicas,
+        Self::Gpus,
         Self::Hits,
         Self::Overflow,
         Self::Lost,
+        Self::Rejected,
+        Self::TimedOut,
+        Self::Retried,
     ];
 
     /// Its name.
@@ -88,10 +115,22 @@ impl Series {
             Self::Kv => "KV in use",
             Self::Busy => "Replicas at work",
             Self::Replicas => "Replicas",
+            Self::Cost => "Cost per hour",
+            Self::Provider => "Of it, providers' bill",
+            Self::Gpus => "GPUs paid for",
             Self::Hits => "Response cache hits",
             Self::Overflow => "Overflow",
+            Self::Rejected => "Turned away per second",
+            Self::TimedOut => "Timed out per second",
+            Self::Retried => "Sent again per second",
             Self::Lost => "Lost calls",
         }
+    }
+
+    /// Whether it is US dollars.
+    #[must_use]
+    pub const fn is_money(self) -> bool {
+        matches!(self, Self::Cost | Self::Provider)
     }
 
     /// Whether it is a share.
@@ -100,7 +139,7 @@ impl Series {
         matches!(self, Self::Kv | Self::Busy | Self::Hits | Self::Overflow | Self::Lost)
     }
 
-    fn of(self, bin: &Bin, secs: f64) -> Option<f64> {
+    fn of(self, bin: &Bin, cost: &HourlyCost, secs: f64) -> Option<f64> {
         let pools = |of: fn(&PoolSample) -> f64| {
             (!bin.pools.is_empty()).then(|| bin.pools.iter().map(of).sum::<f64>())
         };
@@ -113,6 +152,13 @@ impl Series {
             Self::Kv => pools(|pool| pool.kv_share).map(|sum| sum / bin.pools.len() as f64),
             Self::Busy => pools(|pool| pool.busy_share).map(|sum| sum / bin.pools.len() as f64),
             Self::Replicas => pools(|pool| f64::from(pool.replicas)),
+            Self::Cost => Some(cost.usd()),
+            // Alone it is the whole cost.
+            Self::Provider => (cost.gpu_usd > 0.0).then_some(cost.provider_usd),
+            Self::Gpus => (!bin.pools.is_empty()).then_some(cost.gpu_hours),
+            Self::Rejected => Some(bin.rejected as f64 / secs),
+            Self::TimedOut => Some(bin.timed_out as f64 / secs),
+            Self::Retried => Some(bin.retries as f64 / secs),
             Self::Hits => share(bin.hits, bin.arrived).map(|share| share.min(1.0)),
             Self::Overflow => share(bin.overflowed, bin.arrived).map(|share| share.min(1.0)),
             Self::Lost => share(bin.lost, bin.arrived).map(|share| share.min(1.0)),
@@ -159,12 +205,17 @@ impl Span {
 impl Played {
     fn of(plan: usize, traffic: Traffic, effects: Vec<Effect>, needed: Vec<ReplicasNeeded>) -> Self {
         let secs = traffic.timeline.bin_secs;
-        // After the window nothing comes: only the last answers, whose shares would mislead.
-        let bins = traffic.timeline.bins.iter().take((traffic.window.secs / secs).ceil() as usize);
+        // After the window nothing comes: only the last answers, whose shares would mislead. A stretch under way is short
+        // of what is still to come in it.
+        let bins = traffic.timeline.bins.iter().zip(&traffic.costs);
+        let whole = (traffic.window.secs.min(traffic.window.end_secs) / secs).floor() as usize;
+        let bins =
+            bins.take(if traffic.partial { whole } else { (traffic.window.secs / secs).ceil() as usize });
         let hours = |at: usize| (at as f64 + 0.5) * secs / 3_600.0;
         let line = |series: Series| {
             let points = bins.clone().enumerate();
-            points.filter_map(|(at, bin)| Some(PlotPoint::new(hours(at), series.of(bin, secs)?))).collect()
+            let value = |(at, (bin, cost))| Some(PlotPoint::new(hours(at), series.of(bin, cost, secs)?));
+            points.filter_map(value).collect()
         };
         let curve = |span: Span| {
             let curve = span.of(&traffic).map_or(&[][..], |times| times.curve.as_slice());
@@ -179,6 +230,7 @@ impl Played {
             traffic: Arc::new(traffic),
             effects,
             needed,
+            account: None,
         }
     }
 
@@ -208,6 +260,79 @@ pub struct Simulated {
     pub paused: bool,
     /// Why there is none.
     pub error: Option<String>,
+    /// The trace that was looked through last.
+    pub look: Option<Looked>,
+    /// The one that is being looked through, and how many requests were read.
+    pub looking: Option<(TraceAsk, u64)>,
+}
+
+impl Simulated {
+    /// The trace that was asked for last, whether it is read yet or not.
+    #[must_use]
+    pub fn looked_at(&self) -> Option<&TraceAsk> {
+        self.looking.as_ref().map(|(ask, _)| ask).or(self.look.as_ref().map(|look| &look.ask))
+    }
+}
+
+/// A recorded trace to replay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceAsk {
+    /// The file.
+    pub path: PathBuf,
+    /// How it is replayed.
+    pub options: ReplayOptions,
+    /// Use case whose route and targets its requests take, by id; the first if none is named.
+    pub use_case: Option<String>,
+}
+
+/// What looking through a trace came to.
+#[derive(Debug)]
+pub struct Looked {
+    /// What was looked at.
+    pub ask: TraceAsk,
+    /// Names of its columns.
+    pub columns: Vec<String>,
+    /// What is in it, or why it cannot be read.
+    pub result: Result<TraceLook, Unread>,
+}
+
+/// Why a trace cannot be replayed as it was asked for.
+#[derive(Debug)]
+pub struct Unread {
+    /// In a sentence, with the remedy.
+    pub why: String,
+    /// What has to be said about it.
+    pub need: Need,
+}
+
+/// What has to be said about a trace before it can be replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing would help.
+    Nothing,
+    /// Which column is what, and the unit of its times.
+    Columns,
+    /// How many sessions start per hour.
+    Sessions,
+    /// How long its requests are.
+    Lengths,
+    /// Which of its pools.
+    Pool,
+}
+
+impl Unread {
+    fn of(error: &ReplayError) -> Self {
+        let need = match error {
+            ReplayError::Trace(TraceError::MissingColumn { .. } | TraceError::AmbiguousTime { .. }) => {
+                Need::Columns
+            }
+            ReplayError::SessionStarts { .. } | ReplayError::TooManyOpen { .. } => Need::Sessions,
+            ReplayError::Lengths { .. } | ReplayError::NoLengths { .. } => Need::Lengths,
+            ReplayError::Pool { .. } => Need::Pool,
+            _ => Need::Nothing,
+        };
+        Self { why: error.to_string(), need }
+    }
 }
 
 /// Whether a simulation is held, and who waits for it to go on.
@@ -237,6 +362,7 @@ impl Pause {
 /// Runs simulations.
 pub struct TrafficRunner {
     lane: Lane<(Vec<Played>, f64)>,
+    looks: Lane<Looked>,
     paused: Arc<Pause>,
     shown: Simulated,
 }
@@ -245,23 +371,44 @@ impl TrafficRunner {
     /// `notify` is called when there is something to show.
     #[must_use]
     pub fn new(place: Where, notify: impl Fn() + Clone + Send + Sync + 'static) -> Self {
-        let lane = match place {
-            Where::Threads => Lane::new("traffic", notify),
-            Where::Inline => Lane::inline(),
+        let (lane, looks) = match place {
+            Where::Threads => (Lane::new("traffic", notify.clone()), Lane::new("trace", notify)),
+            Where::Inline => (Lane::inline(), Lane::inline()),
         };
-        Self { lane, paused: Arc::default(), shown: Simulated::default() }
+        Self { lane, looks, paused: Arc::default(), shown: Simulated::default() }
     }
 
-    /// Plays plans one after the other; with `needed` the replicas are searched that keep the targets.
+    /// Reads a trace to its end to say what is in it.
+    pub fn look(&mut self, ask: TraceAsk) {
+        self.shown.looking = Some((ask.clone(), 0));
+        self.looks.submit(0, move |ctl| {
+            let columns = replay::columns(&ask.path).unwrap_or_default();
+            let result = replay::look(&ask.path, &ask.options, &mut |read| {
+                ctl.progress(read, 0, "reading the trace");
+                if ctl.should_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            ctl.check_stop()?;
+            Ok(Looked { ask, columns, result: result.map_err(|error| Unread::of(&error)) })
+        });
+    }
+
+    /// Plays plans one after the other, the modelled workload or a trace; with `needed` the replicas are searched that
+    /// keep the targets.
     pub fn start(
         &mut self,
         revision: u64,
         scenario: Arc<Scenario>,
         catalog: Arc<Catalog>,
         asks: Vec<TrafficAsk>,
+        trace: Option<Box<TraceAsk>>,
         needed: bool,
     ) {
         self.paused.set(false);
+        let look =
+            self.shown.look.as_ref().filter(|look| Some(&look.ask.path) == trace.as_ref().map(|t| &t.path));
+        let requests = look.and_then(|look| look.result.as_ref().ok()).map(|look| look.account.requests);
+        let repeat = trace.as_ref().map_or(1, |trace| u64::from(trace.options.repeat));
+        let requests = requests.map(|requests| requests * repeat);
         (self.shown.paused, self.shown.error, self.shown.share) = (false, None, Some(0.0));
         let paused = Arc::clone(&self.paused);
         self.lane.submit(revision, move |ctl| {
@@ -274,14 +421,26 @@ impl TrafficRunner {
                     ask,
                     done: &done,
                     plans: asks.len(),
+                    replayed: trace.is_some(),
+                    requests,
                     last: Mutex::new(None),
                 };
-                let traffic = simulate(&scenario, ask, None, None, &follower)?;
+                let (traffic, account) = match &trace {
+                    None => (simulate(&scenario, ask, None, None, &follower)?, None),
+                    Some(trace) => {
+                        let stream = trace.use_case.as_ref().and_then(|id| stream_of(&scenario, id));
+                        let options = ReplayOptions { stream: stream.unwrap_or(0), ..trace.options.clone() };
+                        let (traffic, account) =
+                            simulate_trace(&scenario, ask, (&trace.path, &options), None, &follower)?;
+                        (traffic, Some(Arc::new(account)))
+                    }
+                };
                 let searched = if needed { replicas_needed(&scenario, ask, &follower)? } else { Vec::new() };
                 // A scenario whose findings do not pass the check shows none.
                 let effects = effect(&scenario, &catalog, &traffic, &searched).unwrap_or_default();
                 let stopped = traffic.partial;
-                done.push(Played::of(ask.plan, traffic, effects, searched));
+                let played = Played::of(ask.plan, traffic, effects, searched);
+                done.push(Played { account, ..played });
                 if stopped {
                     break;
                 }
@@ -334,6 +493,27 @@ impl TrafficRunner {
         if !self.lane.is_busy() {
             self.shown.share = None;
         }
+        for (_, event) in self.looks.poll() {
+            match event {
+                JobEvent::Done(look) => self.shown.look = Some(look),
+                JobEvent::Failed(error) => self.unread(error.to_string()),
+                JobEvent::Panicked(message) => self.unread(format!("reading the trace broke off: {message}")),
+                JobEvent::Partial(_) | JobEvent::Cancelled => {}
+            }
+        }
+        if let Some((_, read)) = &mut self.shown.looking {
+            *read = self.looks.progress().map_or(*read, |(_, progress)| progress.done);
+        }
+        if !self.looks.is_busy() {
+            self.shown.looking = None;
+        }
+    }
+
+    fn unread(&mut self, why: String) {
+        if let Some((ask, _)) = self.shown.looking.clone() {
+            let result = Err(Unread { why, need: Need::Nothing });
+            self.shown.look = Some(Looked { ask, columns: Vec::new(), result });
+        }
     }
 
     /// What the page shows.
@@ -351,6 +531,9 @@ struct Follower<'a> {
     ask: &'a TrafficAsk,
     done: &'a [Played],
     plans: usize,
+    replayed: bool,
+    /// Requests of the trace, where they were counted before.
+    requests: Option<u64>,
     last: Mutex<Option<Instant>>,
 }
 
@@ -366,7 +549,9 @@ impl Listener for Follower<'_> {
             return;
         }
         *last = Some(Instant::now());
-        let traffic = so_far(self.scenario, self.ask, simulation);
+        let traffic = so_far(self.scenario, self.ask, simulation, self.replayed);
+        let of_trace = self.requests.map(|all| traffic.played as f64 / all.max(1) as f64);
+        let share = of_trace.map_or(share, |played| share.max(played).min(1.0));
         let mut all = self.done.to_vec();
         all.push(Played::of(self.ask.plan, traffic, Vec::new(), Vec::new()));
         self.ctl.partial((all, (self.done.len() as f64 + share) / self.plans as f64));

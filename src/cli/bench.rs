@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::analysis::this_machine::{MeasuredDevice, ServeAsk, would_serve};
+use crate::analysis::this_machine::{Beside, MeasuredDevice, ServeAsk, beside, would_serve};
 use crate::bench::{
     Backend, Choice, Device, End, Flag, Kernel, Pace, Quantity, Run, Settings, Versus, choices, levels,
     measure, outlier, versus,
 };
+use crate::io::bandwidths::read_bandwidths;
 use crate::io::{machine, overlay};
 use crate::job::Ctl;
 use crate::report::{Align, Table};
@@ -55,6 +56,10 @@ pub(super) struct Args {
     /// Share of the hours in which it works.
     #[arg(long, default_value_t = 0.2)]
     utilisation: f64,
+    /// Shows the bandwidths that others published beside it: a folder or table (*.csv) with the columns gpu, tool, metric,
+    /// measured_gbs.
+    #[arg(long, value_name = "DIR|FILE")]
+    published: Option<PathBuf>,
     /// Writes the points as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -79,6 +84,7 @@ struct Measured<'a> {
     levels: Vec<crate::bench::Level>,
     would_serve: Vec<crate::analysis::this_machine::ServeRow>,
     why_not: Option<String>,
+    published: Vec<Beside>,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
@@ -100,6 +106,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         let why = "utilisation must be above 0 and at most 1, price and power 0 or more";
         return Err(CliError::Bench(why.to_owned()));
     }
+    // Read before anything is measured: a wrong path is said at once.
+    let published = args.published.as_deref().map(read_bandwidths).transpose()?;
     let folder = machine::folder();
     let _lock = folder.as_deref().map(machine::lock).transpose()?;
     let mut backend = open(choice)?;
@@ -129,6 +137,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         levels: levels(&run.curve(Kernel::Read)),
         would_serve: serves,
         why_not: device.as_ref().err().map(ToString::to_string),
+        published: published.map_or_else(Vec::new, |all| beside(&all.rows, Some(&run), &catalog)),
         run: &run,
     };
     if args.json {
@@ -385,7 +394,36 @@ fn text(document: &Measured<'_>) -> String {
         Some(why) => text.push_str(&format!("\nWhat it would serve cannot be said: {why}\n")),
         None => text.push_str(&serves(document)),
     }
+    if !document.published.is_empty() {
+        text.push_str(&format!("\nPublished bandwidths beside it\n{}", published(&document.published)));
+    }
     text
+}
+
+fn published(rows: &[Beside]) -> Table {
+    let mut table = Table::new(&[
+        ("Device", Align::Left),
+        ("Tool", Align::Left),
+        ("What", Align::Left),
+        ("Published", Align::Right),
+        ("Of data sheet", Align::Right),
+        ("Measured here", Align::Right),
+        ("Of published", Align::Right),
+    ]);
+    let rate = |bytes: f64| format!("{}/s", format::bytes(bytes));
+    for row in rows {
+        let published = &row.published;
+        table.row([
+            published.device.clone(),
+            published.tool.clone(),
+            published.metric.clone(),
+            rate(published.bytes_per_s),
+            row.data_sheet_share.map_or_else(String::new, format::percent),
+            row.measured_bytes_per_s.map_or_else(String::new, rate),
+            row.ratio.map_or_else(String::new, format::percent),
+        ]);
+    }
+    table
 }
 
 /// Models that are printed, fastest first.

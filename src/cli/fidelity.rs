@@ -4,22 +4,27 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::analysis::fidelity::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare, predict_with};
+use crate::analysis::fidelity::{
+    Compared, Fidelity, Group, LeftOut, Metric, ReplayedRun, Scores, compare, predict_with, replay,
+};
 use crate::catalog::Catalog;
 use crate::io::fidelity_rows;
-use crate::io::measured::{Tables, read_folder};
+use crate::io::measured::{MeasuredError, Tables, read_folder};
 use crate::io::overlay;
-use crate::report::{Align, Table};
+use crate::io::recorded_runs::read_runs;
+use crate::report::{self, Align, Table};
 use crate::serving::Calibration;
 use crate::unit::format;
 
 use super::error::CliError;
 use super::output::{Output, say};
 
-/// Predicts every published row of a folder without looking at its result, and says how far off it is.
+/// Predicts every published row of a folder without looking at its result, and says how far off it is; replays recorded
+/// runs of a real engine request by request and does the same.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of tables (*.csv), with their columns as they are published.
+    /// The folder of tables (*.csv), with their columns as they are published, or of recorded runs
+    /// (*_requests.jsonl beside *_meta.json).
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Writes published and predicted figures of every row.
@@ -39,12 +44,26 @@ struct Document<'a> {
     calibration: &'a str,
     tables_passed_over: &'a [String],
     fidelity: &'a Fidelity,
+    runs: &'a [ReplayedRun],
+    runs_left_out: &'a [(String, String)],
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
     let calibration = super::perf::constants(args.calibration.as_deref())?;
-    let tables = read_folder(&args.folder)?;
-    let (compared, left_out) = predicted(&tables, &overlay::catalog()?, &calibration);
+    let catalog = overlay::catalog()?;
+    let mut recorded = read_runs(&args.folder)?;
+    let mut runs = Vec::with_capacity(recorded.runs.len());
+    for run in &recorded.runs {
+        match replay(run, &catalog, &calibration) {
+            Ok(replayed) => runs.push(replayed),
+            Err(error) => recorded.left_out.push((run.name.clone(), error.to_string())),
+        }
+    }
+    let tables = match read_folder(&args.folder) {
+        Err(MeasuredError::Nothing { .. }) if !runs.is_empty() => Tables::default(),
+        read => read?,
+    };
+    let (compared, left_out) = predicted(&tables, &catalog, &calibration);
     let fidelity = compare(&compared, &tables.filtered, &left_out);
     if let Some(path) = &args.rows {
         write_rows(path, &compared)?;
@@ -58,10 +77,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
                 calibration: &calibration.fitted,
                 tables_passed_over: &tables.other,
                 fidelity: &fidelity,
+                runs: &runs,
+                runs_left_out: &recorded.left_out,
             },
         );
     }
-    output.text(&text(&fidelity))
+    let mut text = if fidelity.rows > 0 || runs.is_empty() { text(&fidelity) } else { String::new() };
+    text.push_str(&report::runs(&runs, &recorded.left_out));
+    output.text(&text)
 }
 
 /// Predicts what can be; the rest with file and reason.

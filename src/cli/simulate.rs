@@ -9,16 +9,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::Serialize;
 
 use crate::analysis::traffic::{
-    Effect, Listener, Outage, ReplicasNeeded, TraceFactory, Traffic, TrafficAsk, TrafficError, effect,
-    replicas_needed, simulate,
+    Effect, Listener, Outage, ReplicasNeeded, Traffic, TrafficAsk, effect, replicas_needed, simulate,
 };
 use crate::io::json::Answer;
 use crate::io::overlay;
-use crate::io::replay::{ColumnMap, Replay, ReplayAccount, ReplayOptions, ReplayWatch};
+use crate::io::replay::{ColumnMap, ReplayAccount, ReplayOptions, WindowLengths, simulate_trace, stream_of};
 use crate::io::requests::{RequestsError, RequestsWriter};
 use crate::report::{self, TrafficAnswer};
 use crate::scenario::Scenario;
-use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Source, Users};
+use crate::sim::{BLOCK_TOKENS, Balance, Crowd, Eviction, Over, Simulation, Users};
 use crate::unit::HOURS_PER_WEEK;
 
 use self::words::{balance, crowd, eviction, outage, popularity, span};
@@ -61,6 +60,15 @@ pub(super) struct Args {
     /// How often the trace is played, one pass after the other.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "trace", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+    /// Sessions that start per hour, for a trace whose sessions have clocks of their own.
+    #[arg(long, value_name = "N", requires = "trace")]
+    sessions_per_hour: Option<f64>,
+    /// Lengths of requests, for a trace of rates without them: tokens as PROMPT:OUTPUT, or a table of lengths per client.
+    #[arg(long, value_name = "P:O|FILE", requires = "trace")]
+    lengths: Option<WindowLengths>,
+    /// The pool to play, for a trace of rates of several.
+    #[arg(long, value_name = "NAME", requires = "trace")]
+    pool: Option<String>,
     /// Tokens of a KV block of own replicas.
     #[arg(long, value_name = "N", default_value_t = BLOCK_TOKENS, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     block_tokens: u32,
@@ -240,26 +248,17 @@ fn play(
             }
         }) as Box<dyn FnMut(&Over<'_>) + Send + '_>
     });
-    let options = replay_options(args, scenario)?;
-    let watch: Mutex<Option<ReplayWatch>> = Mutex::new(None);
-    let open = |path: &Path| -> Result<Box<dyn Source>, TrafficError> {
-        let replay = Replay::open(path, &options).map_err(|error| TrafficError::Trace(error.to_string()))?;
-        if let Ok(mut slot) = watch.lock() {
-            slot.get_or_insert_with(|| replay.watch());
+    let (traffic, account) = match &args.trace {
+        None => (simulate(scenario, ask, None, watcher, bar)?, None),
+        Some(path) => {
+            let options = replay_options(args, scenario)?;
+            let (traffic, account) = simulate_trace(scenario, ask, (path, &options), watcher, bar)?;
+            (traffic, Some(account))
         }
-        Ok(Box::new(replay))
     };
-    let factory = args.trace.as_deref().map(|path| move || open(path));
-    let factory = factory.as_ref().map(|factory| factory as TraceFactory<'_>);
-    let traffic = simulate(scenario, ask, factory, watcher, bar)?;
     if let Ok(Some(error)) = failed.into_inner() {
         return Err(error.into());
     }
-    let watch = watch.into_inner().ok().flatten();
-    if let Some(error) = watch.as_ref().and_then(ReplayWatch::error) {
-        return Err(TrafficError::Trace(error.to_string()).into());
-    }
-    let account = watch.map(|watch| watch.account());
     for warning in account.iter().flat_map(ReplayAccount::warnings) {
         say(&format!("trace: {warning}"));
     }
@@ -267,12 +266,12 @@ fn play(
 }
 
 fn replay_options(args: &Args, scenario: &Scenario) -> Result<ReplayOptions, CliError> {
-    let use_cases = &scenario.facts().use_cases;
-    let id = |place: usize| scenario.point().workload.use_cases[use_cases[place].position].id.clone();
     let stream = match &args.use_case {
         None => 0,
-        Some(wanted) => (0..use_cases.len()).find(|place| id(*place) == *wanted).ok_or_else(|| {
-            CliError::NoUseCase { id: wanted.clone(), known: (0..use_cases.len()).map(id).collect() }
+        Some(id) => stream_of(scenario, id).ok_or_else(|| {
+            let enabled = scenario.facts().use_cases.iter();
+            let known = enabled.map(|facts| scenario.point().workload.use_cases[facts.position].id.clone());
+            CliError::NoUseCase { id: id.clone(), known: known.collect() }
         })?,
     };
     let from_secs = args.from.unwrap_or(0.0);
@@ -289,7 +288,10 @@ fn replay_options(args: &Args, scenario: &Scenario) -> Result<ReplayOptions, Cli
         repeat: args.repeat,
         columns: args.columns.clone().unwrap_or_default(),
         seed: args.seed.unwrap_or(scenario.draft().settings.seed),
-        stream: stream as u16,
+        stream,
+        sessions_per_hour: args.sessions_per_hour,
+        lengths: args.lengths.clone(),
+        pool: args.pool.clone(),
         ..ReplayOptions::default()
     })
 }

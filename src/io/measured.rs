@@ -49,6 +49,14 @@ pub enum MeasuredError {
         /// Why not.
         source: csv::Error,
     },
+    /// No table of bandwidths in the folder.
+    #[error(
+        "{} has no table of published bandwidths (*.csv with the columns gpu, tool, metric, measured_gbs); name the folder that has one", path.display()
+    )]
+    NoBandwidths {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No table of serving in the folder.
     #[error(
         "{} has no table of serving measurements (*.csv with the columns of the published tables); name the folder that has them", path.display()

@@ -3,6 +3,7 @@
 //! Knows how things are written down and the disk; what they mean is decided in the layers below. Start with
 //! [`scenario`], the product's own file.
 
+pub mod bandwidths;
 pub mod fidelity_rows;
 pub mod hf_config;
 pub mod json;
@@ -11,6 +12,7 @@ pub mod measured;
 pub mod overlay;
 mod packed;
 pub mod presets;
+pub mod recorded_runs;
 pub mod replay;
 pub mod requests;
 pub mod scenario;

@@ -15,6 +15,7 @@ mod lines;
 mod log;
 mod options;
 mod order;
+mod play;
 mod seen;
 mod windows;
 
@@ -30,6 +31,7 @@ use crate::workload::DropReason;
 
 pub use account::{ReplayAccount, Seen};
 pub use options::{ColumnMap, ColumnMapError, OptionError, ReplayOptions, WindowLengths};
+pub use play::{TraceLook, columns, look, simulate_trace, stream_of};
 
 use agents::Agents;
 use lines::{Line, Lines};

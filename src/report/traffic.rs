@@ -24,7 +24,7 @@ pub fn traffic(answers: &[TrafficAnswer<'_>], money: &Money) -> String {
     if let Some(first) = answers.first() {
         text.push_str(&window(first.traffic));
     }
-    text.push_str(&plans(answers).to_string());
+    text.push_str(&plans(answers, money).to_string());
     for answer in answers {
         text.push_str(&format!("\n{}\n", answer.traffic.name));
         for sentence in sentences(answer) {
@@ -69,7 +69,7 @@ fn window(traffic: &Traffic) -> String {
     )
 }
 
-fn plans(answers: &[TrafficAnswer<'_>]) -> Table {
+fn plans(answers: &[TrafficAnswer<'_>], money: &Money) -> Table {
     let mut table = Table::new(&[
         ("Plan", Align::Left),
         ("Calls", Align::Right),
@@ -82,6 +82,7 @@ fn plans(answers: &[TrafficAnswer<'_>]) -> Table {
         ("P99", Align::Right),
         ("Per token P95", Align::Right),
         ("Whole answer P95", Align::Right),
+        ("Cost per hour", Align::Right),
     ]);
     for answer in answers {
         let total = &answer.traffic.total;
@@ -103,6 +104,7 @@ fn plans(answers: &[TrafficAnswer<'_>]) -> Table {
             of(&total.ttft_secs, |times| times.p99),
             of(&total.tpot_secs, |times| times.p95),
             of(&total.e2e_secs, |times| times.p95),
+            answer.traffic.mean_cost().map_or_else(String::new, |cost| money.show(cost.usd())),
         ]);
     }
     table

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::serving::PerfMemory;
 use crate::unit::SimTime;
 
 use super::prefix::Prefix;
@@ -35,6 +36,18 @@ pub struct KvWindow {
     pub tokens: u32,
     /// Their share of the bytes of a token's KV, 0..=1.
     pub share: f64,
+}
+
+impl KvWindow {
+    /// Of a model's memory; `None` where every layer keeps all.
+    #[must_use]
+    pub fn of(memory: &PerfMemory) -> Option<Self> {
+        let windowed = memory.kv_bytes_per_token_window;
+        (windowed > 0.0).then(|| Self {
+            tokens: memory.window.clamp(1.0, 1e9) as u32,
+            share: windowed / (memory.kv_bytes_per_token + windowed),
+        })
+    }
 }
 
 /// Size of a KV block where nothing else is said: vLLM's default, in tokens.

@@ -10,7 +10,7 @@ use super::over::Over;
 use super::request::{AnsweredBy, Request};
 use super::sending::scaled;
 use super::spec::Route;
-use super::tally::Lost;
+use super::tally::{EndpointUse, Lost};
 
 impl Simulation<'_> {
     pub(super) fn refused(&mut self, place: u32, refused: Refused) {
@@ -48,6 +48,7 @@ impl Simulation<'_> {
             * (0.5 + 0.5 * self.draws.uniform());
         self.streams[stream].retries += u64::from(counted);
         self.flights[place as usize].retries += 1;
+        self.timeline.now(self.now).retries += 1;
         self.push(self.now + SimTime::from_secs(wait), Event::Send(place));
     }
 
@@ -57,7 +58,7 @@ impl Simulation<'_> {
         if self.counted(&request) {
             *self.streams[stream].lost.entry(why).or_default() += 1;
         }
-        self.timeline.now(self.now).lost += 1;
+        self.timeline.now(self.now).lose(why);
         let flight = &self.flights[place as usize];
         let (queued, retries) = (flight.queued, flight.retries);
         self.tell(&Over {
@@ -120,13 +121,17 @@ impl Simulation<'_> {
         let stream = usize::from(flight.request.stream);
         let factor = self.spec.endpoints[at].token_factor;
         let output_tokens = scaled(flight.request.output_tokens, factor);
+        let used = EndpointUse {
+            calls: 1,
+            prompt_tokens: u64::from(scaled(flight.request.prompt_tokens, factor)),
+            cached_tokens: u64::from(cached_tokens),
+            output_tokens: u64::from(output_tokens),
+            failed_attempts: 0,
+        };
         if self.counted(&flight.request) {
-            let usage = &mut self.usage[stream][at];
-            usage.calls += 1;
-            usage.prompt_tokens += u64::from(scaled(flight.request.prompt_tokens, factor));
-            usage.cached_tokens += u64::from(cached_tokens);
-            usage.output_tokens += u64::from(output_tokens);
+            self.usage[stream][at].add(&used);
         }
+        self.timeline.at(last.max(self.now), self.now).used(at).add(&used);
         let mut shown = first;
         let mut end = last;
         if let Route::Cascade { steps, verifier_secs } = &self.spec.streams[stream].route

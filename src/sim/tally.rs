@@ -278,10 +278,18 @@ pub struct Bin {
     pub hits: u64,
     /// Requests lost.
     pub lost: u64,
+    /// Of these, turned away: a full queue, a rate limit, longer than the context.
+    pub rejected: u64,
+    /// Of these, given up by their caller.
+    pub timed_out: u64,
+    /// Attempts that failed and are sent again.
+    pub retries: u64,
     /// Requests that went to a fallback.
     pub overflowed: u64,
     /// Tokens of the answers completed.
     pub output_tokens: u64,
+    /// By endpoint, what it answered; as many as were in use so far. A rejected tier of a cascade counts too.
+    pub usage: Vec<EndpointUse>,
     /// By endpoint of own GPUs, at the end of the stretch; those that are APIs stay empty.
     pub pools: Vec<PoolSample>,
 }
@@ -299,4 +307,53 @@ pub struct PoolSample {
     pub busy_share: f64,
     /// Replicas that serve.
     pub replicas: u32,
+    /// Replicas that are paid for, in the mean over the stretch; those that start are among them.
+    pub paid: f64,
+}
+
+impl Bin {
+    /// Takes in the stretch that follows: counts are added, a pool is as it stands at the end of the later one.
+    pub(super) fn add(&mut self, later: &Self) {
+        self.arrived += later.arrived;
+        self.answered += later.answered;
+        self.hits += later.hits;
+        self.lost += later.lost;
+        self.rejected += later.rejected;
+        self.timed_out += later.timed_out;
+        self.retries += later.retries;
+        self.overflowed += later.overflowed;
+        self.output_tokens += later.output_tokens;
+        for (at, usage) in later.usage.iter().enumerate() {
+            self.used(at).add(usage);
+        }
+        for (at, sample) in later.pools.iter().enumerate() {
+            match self.pools.get_mut(at) {
+                Some(first) => {
+                    let busy_share = f64::midpoint(first.busy_share, sample.busy_share);
+                    let paid = f64::midpoint(first.paid, sample.paid);
+                    *first = PoolSample { busy_share, paid, ..*sample };
+                }
+                None => self.pools.push(*sample),
+            }
+        }
+    }
+
+    /// What an endpoint answered in it.
+    #[inline]
+    pub(super) fn used(&mut self, endpoint: usize) -> &mut EndpointUse {
+        if endpoint >= self.usage.len() {
+            self.usage.resize(endpoint + 1, EndpointUse::default());
+        }
+        &mut self.usage[endpoint]
+    }
+
+    /// Counts a request that is lost.
+    pub(super) fn lose(&mut self, why: Lost) {
+        self.lost += 1;
+        match why {
+            Lost::TooLong | Lost::QueueFull | Lost::RateLimit => self.rejected += 1,
+            Lost::Timeout => self.timed_out += 1,
+            Lost::Error | Lost::Outage => {}
+        }
+    }
 }

@@ -73,21 +73,7 @@ impl Timeline {
         let merged = self.bins.chunks(2).map(|pair| {
             let mut sum = pair[0].clone();
             if let Some(second) = pair.get(1) {
-                sum.arrived += second.arrived;
-                sum.answered += second.answered;
-                sum.hits += second.hits;
-                sum.lost += second.lost;
-                sum.overflowed += second.overflowed;
-                sum.output_tokens += second.output_tokens;
-                for (at, sample) in second.pools.iter().enumerate() {
-                    match sum.pools.get_mut(at) {
-                        Some(first) => {
-                            let busy_share = f64::midpoint(first.busy_share, sample.busy_share);
-                            *first = PoolSample { busy_share, ..*sample };
-                        }
-                        None => sum.pools.push(*sample),
-                    }
-                }
+                sum.add(second);
             }
             sum
         });
@@ -113,6 +99,7 @@ impl Timeline {
                     kv_share: state.kv_share,
                     busy_share: (busy as f64 / paid.max(1) as f64).min(1.0),
                     replicas: state.up,
+                    paid: paid as f64 / width as f64,
                 }
             })
             .collect();

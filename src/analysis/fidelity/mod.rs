@@ -7,12 +7,17 @@
 pub mod fit;
 mod predict;
 mod refit;
+mod runs;
 mod summary;
 
 use crate::serving::Kernel;
 
 pub use predict::{Predicted, Resolved, Unpredicted, predict, predict_with};
 pub use refit::{Factor, Refit, refit};
+pub use runs::{
+    Distribution, MEAN_BAR, P95_BAR, RecordedRequest, RecordedRun, ReplayedRun, RequestTimes, RunError,
+    RunSpan, SpanCompared, ThroughputCompared, replay,
+};
 pub use summary::{Compared, Fidelity, Group, LeftOut, Metric, Scores, compare};
 
 /// How a row was loaded.

@@ -7,6 +7,7 @@
 
 mod ask;
 mod back;
+mod cost;
 mod needed;
 mod own;
 mod run;
@@ -15,6 +16,7 @@ mod system;
 
 pub use ask::{Outage, TrafficAsk, TrafficError};
 pub use back::{Effect, effect, with_findings};
+pub use cost::HourlyCost;
 pub use needed::{ReplicasNeeded, replicas_needed};
 pub use run::{Listener, TraceFactory, Unheard, simulate, so_far};
 pub use summary::{

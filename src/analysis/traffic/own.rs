@@ -120,12 +120,7 @@ fn kv_blocks(speed: &Speed, per_token: f64, block_tokens: u32) -> u64 {
 /// Layers that keep no more than a window of KV, if the model has any.
 fn kv_window(speed: &Speed) -> Option<KvWindow> {
     let Speed::Calibrated(prepared) = speed else { return None };
-    let memory = &prepared.0.memory;
-    let windowed = memory.kv_bytes_per_token_window;
-    (windowed > 0.0).then(|| KvWindow {
-        tokens: memory.window.clamp(1.0, 1e9) as u32,
-        share: windowed / (memory.kv_bytes_per_token + windowed),
-    })
+    KvWindow::of(&prepared.0.memory)
 }
 
 /// Bytes of KV of a token, in all layers; `mean`: with what layers with a window hold of it at the mean context, as counts

@@ -140,14 +140,16 @@ fn batches<'a>(
 }
 
 /// What a replication under way has come to, as the result of the whole would say it.
+///
+/// - `replayed`: whether it plays a trace.
 #[must_use]
-pub fn so_far(scenario: &Scenario, ask: &TrafficAsk, simulation: &Simulation<'_>) -> Traffic {
+pub fn so_far(scenario: &Scenario, ask: &TrafficAsk, simulation: &Simulation<'_>, replayed: bool) -> Traffic {
     let header = Header { seed: ask.seed, ..header(scenario, 1) };
     sum_up(
         scenario,
         &TrafficAsk { replications: 1, ..ask.clone() },
         header,
         (&[simulation.report()], None),
-        (false, true),
+        (replayed, true),
     )
 }

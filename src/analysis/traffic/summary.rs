@@ -10,6 +10,7 @@ use crate::sim::{EndpointUse, Lost, ReplicaCounts, SimReport, StreamTally, Timel
 
 use super::super::results::Header;
 use super::ask::TrafficAsk;
+use super::cost::{HourlyCost, costs};
 
 /// A mean over replications with its 95 % confidence interval (Student's t); with one replication nothing is known of
 /// the interval, unless it was cut into batches: then it is over these.
@@ -264,6 +265,24 @@ pub struct Traffic {
     pub endpoints: Vec<EndpointTraffic>,
     /// The first replication over time.
     pub timeline: TimelineReport,
+    /// What each stretch of the timeline costs.
+    pub costs: Vec<HourlyCost>,
+}
+
+impl Traffic {
+    /// Mean cost of the window, its warm-up included; what is left to answer after it is not in it. `None` before there
+    /// is anything.
+    #[must_use]
+    pub fn mean_cost(&self) -> Option<HourlyCost> {
+        let bins = (self.window.secs.min(self.window.end_secs) / self.timeline.bin_secs.max(1e-9)).ceil();
+        let costs = &self.costs[..(bins as usize).min(self.costs.len())];
+        let mean = |of: fn(&HourlyCost) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
+        (!costs.is_empty()).then(|| HourlyCost {
+            provider_usd: mean(|cost| cost.provider_usd),
+            gpu_usd: mean(|cost| cost.gpu_usd),
+            gpu_hours: mean(|cost| cost.gpu_hours),
+        })
+    }
 }
 
 /// One replication cut into parts of equal length, after the warm-up.
@@ -347,6 +366,7 @@ pub(super) fn sum_up(
             pool: pool(reports, at),
         }
     });
+    let timeline = reports.first().map(|report| report.timeline.clone()).unwrap_or_default();
     Traffic {
         header,
         plan: plan.id.clone(),
@@ -367,7 +387,8 @@ pub(super) fn sum_up(
         total: of("all", &Batches::total),
         streams,
         endpoints: endpoints.collect(),
-        timeline: reports.first().map(|report| report.timeline.clone()).unwrap_or_default(),
+        costs: costs(scenario, ask, &timeline),
+        timeline,
     }
 }
 

@@ -1,5 +1,7 @@
 //! *This machine*: measure a device, and see what it would serve.
 
+mod published;
+
 use eframe::egui::{Button, Grid, Label, ProgressBar, RichText, ScrollArea, Ui};
 
 use crate::analysis::Severity;
@@ -26,6 +28,9 @@ pub struct MachineState {
     memory_bytes: Option<f64>,
     /// The earlier run that is compared with, by when it began.
     compared: Option<String>,
+    published: published::PublishedState,
+    /// Whether every model is shown that it would serve.
+    all_models: bool,
     answer: Option<Answer>,
 }
 
@@ -40,6 +45,9 @@ struct Answer {
     device: Result<MeasuredDevice, String>,
     rows: Vec<ServeRow>,
 }
+
+/// Models that are shown at first.
+const MODELS: usize = 10;
 
 /// Height of the plot, in points.
 const PLOT: f32 = 300.0;
@@ -63,6 +71,10 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
             let text = "What is measured here: how fast memory, caches, arithmetic and transfers of a device are, with \
                         their spread. From it follows which models it would serve, how fast, and at what price.";
             ui.add(Label::new(RichText::new(text).color(view.theme.text_weak)).wrap());
+            ui.add_space(space::L);
+            published::ui(ui, &mut state.published, view, out);
+            ui.add_space(space::S);
+            section(ui, "Earlier runs", true, |ui| history_ui(ui, state, shown, out));
             return;
         };
         remarks_ui(ui, &run, view.theme);
@@ -75,10 +87,20 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
             let before = before.map(AsRef::as_ref);
             bandwidth_plot_ui(ui, &run, before, &answer.levels, &answer.marks, PLOT);
         }
+        let compared = before.map(|before| compared_words(before));
+        if let Some(words) = compared {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(RichText::new(words).color(view.theme.text));
+                if ui.button("Compare no more").clicked() {
+                    state.compared = None;
+                }
+            });
+        }
         ui.add_space(space::M);
         serves_ui(ui, state, &run, view.theme, out);
         ui.add_space(space::M);
         section(ui, "Every kernel", true, |ui| kernels_ui(ui, &run, before.map(AsRef::as_ref)));
+        section(ui, "Published bandwidths", true, |ui| published::ui(ui, &mut state.published, view, out));
         section(ui, "Earlier runs", true, |ui| history_ui(ui, state, shown, out));
     });
 }
@@ -197,8 +219,14 @@ fn controls_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, theme: &T
                 let csv = machine::csv(std::slice::from_ref(run.as_ref()));
                 out.send(Action::SaveTable { name: "measurement".to_owned(), csv });
             }
+            let json = || crate::io::json::to_text("bench", run.as_ref());
+            if ui.button("Save JSON…").clicked()
+                && let Ok(json) = json()
+            {
+                out.send(Action::SaveJson { name: "measurement".to_owned(), json });
+            }
             if ui.button("Copy JSON").clicked()
-                && let Ok(csv) = crate::io::json::to_text("bench", run.as_ref())
+                && let Ok(csv) = json()
             {
                 out.send(Action::CopyTable { name: "The measurement".to_owned(), csv });
             }
@@ -250,6 +278,22 @@ fn remarks_ui(ui: &mut Ui, run: &Run, theme: &Theme) {
     }
 }
 
+/// Which run is compared with, in words.
+fn compared_words(before: &Run) -> String {
+    format!(
+        "Compared with {} of {}: faint in the plot, a column in the table.",
+        before.device.name, before.began
+    )
+}
+
+/// How far a point is from the same kernel of another run: as a share, or that both spreads hold it.
+fn against(point: &Point, other: &Point) -> String {
+    let change = point.value / other.value - 1.0;
+    let spread = point.spread() + other.spread();
+    let within = if change.abs() <= spread { ", within the spread" } else { "" };
+    format!("{:+.1} %{within}", 100.0 * change)
+}
+
 /// A value in the unit of its kernel.
 fn value(kernel: Kernel, value: f64) -> String {
     match kernel.quantity() {
@@ -265,7 +309,8 @@ fn kernels_ui(ui: &mut Ui, run: &Run, before: Option<&Run>) {
             ui.strong(title);
         }
         if before.is_some() {
-            ui.strong("Against the other run");
+            ui.strong("Other run");
+            ui.strong("Against it");
         }
         ui.end_row();
         for kernel in Kernel::ALL {
@@ -285,11 +330,10 @@ fn point_ui(ui: &mut Ui, point: &Point, before: Option<&Run>) {
     ui.label(format!("± {:.1} %{settled}", 100.0 * point.spread()));
     ui.label(&point.variant);
     if let Some(before) = before {
-        let text = before.headline(point.kernel).map_or_else(
-            || format::NO_NUMBER.to_owned(),
-            |other| format!("{:+.1} %", 100.0 * (point.value / other.value - 1.0)),
-        );
-        ui.label(text);
+        let none = || format::NO_NUMBER.to_owned();
+        let other = before.headline(point.kernel);
+        ui.label(other.map_or_else(none, |other| value(other.kernel, other.value)));
+        ui.label(other.map_or_else(none, |other| against(point, other)));
     }
 }
 
@@ -357,11 +401,22 @@ fn serves_ui(ui: &mut Ui, state: &mut MachineState, run: &Run, theme: &Theme, ou
             ui.strong(title);
         }
         ui.end_row();
-        for row in &answer.rows {
+        let shown = if state.all_models { usize::MAX } else { MODELS };
+        for row in answer.rows.iter().take(shown) {
             serve_ui(ui, row);
             ui.end_row();
         }
     });
+    if answer.rows.len() > MODELS {
+        let text = if state.all_models {
+            "Show the first".to_owned()
+        } else {
+            format!("Show all {}", answer.rows.len())
+        };
+        if ui.button(text).clicked() {
+            state.all_models ^= true;
+        }
+    }
 }
 
 fn serve_ui(ui: &mut Ui, row: &ServeRow) {
@@ -409,6 +464,11 @@ fn history_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, out: &mut 
         ui.label("None yet; each run is kept by device and driver.");
         return;
     }
+    let in_hand = shown.run.as_ref().map(|run| run.began.clone());
+    if ui.button("Save the history as CSV…").clicked() {
+        let runs: Vec<Run> = shown.history.iter().map(|run| run.as_ref().clone()).collect();
+        out.send(Action::SaveTable { name: "measurements".to_owned(), csv: machine::csv(&runs) });
+    }
     Grid::new("history").striped(true).spacing([space::L, 3.0]).show(ui, |ui| {
         for title in ["When", "Device", "Read", "Spread", "Remarks", ""] {
             ui.strong(title);
@@ -430,7 +490,9 @@ fn history_ui(ui: &mut Ui, state: &mut MachineState, shown: &Machine, out: &mut 
             ui.label(if remarks == 0 { none() } else { remarks.to_string() }).on_hover_text(texts.join("\n"));
             let mut on = state.compared.as_ref() == Some(&run.began);
             ui.push_id((&run.began, "compare"), |ui| {
-                if ui.checkbox(&mut on, "Compare").changed() {
+                if in_hand.as_ref() == Some(&run.began) {
+                    ui.label("in hand");
+                } else if ui.checkbox(&mut on, "Compare").changed() {
                     state.compared = on.then(|| run.began.clone());
                 }
             });

@@ -3,23 +3,33 @@
 //! The inputs belong to the session. The simulation runs on a worker and is shown while it runs; what it finds can be
 //! written into the plan, so that every cost follows from it.
 
+mod figures;
+mod source;
+mod strips;
+
 use eframe::egui::{
     Button, Frame, Label, Margin, ProgressBar, RichText, ScrollArea, Slider, SliderClamping, TextEdit, Ui,
+    vec2,
 };
 
 use crate::analysis::Severity;
-use crate::analysis::traffic::{Interval, Traffic, TrafficAsk};
+use crate::analysis::traffic::{Traffic, TrafficAsk};
 use crate::app::action::Action;
-use crate::app::plots::axis::log;
-use crate::app::plots::strip::{Along, Strip, StripLine, strip_ui};
 use crate::app::theme::{Theme, severity_sign, space};
-use crate::app::traffic::{Played, Series, Simulated, Span};
+use crate::app::traffic::{Played, Simulated, TraceAsk};
 use crate::app::view::{Outbox, Session, View};
-use crate::app::widgets::{columns, empty_state, heading, section, sentence, stale_badge};
-use crate::report::{self, TrafficAnswer};
+use crate::app::widgets::{empty_state, heading, section, sentence, stale_badge};
+use crate::report;
 use crate::scenario::ScenarioDraft;
 use crate::sim::Crowd;
 use crate::unit::format::{self, Money};
+
+pub use self::source::TraceWish;
+pub use self::strips::Playback;
+
+use self::figures::{figures_ui, findings_ui};
+use self::source::{faults_ui, source_ui};
+use self::strips::{curves_ui, playback_ui, strips_ui};
 
 /// What the page looks at.
 #[derive(Debug, Clone)]
@@ -28,8 +38,12 @@ pub struct TrafficState {
     pub plan: Option<String>,
     /// Id of the plan beside it.
     pub beside: Option<String>,
+    /// The trace in hand.
+    pub trace: TraceWish,
     /// Place in [`WINDOWS`].
     pub window: usize,
+    /// Whether a trace is played to its end and not for the window.
+    pub whole: bool,
     /// Factor on the volume.
     pub rate: f64,
     /// Replicas instead of the plan's fleet, as typed; empty is the plan's own.
@@ -42,6 +56,8 @@ pub struct TrafficState {
     pub hours: Option<f64>,
     /// The same for the distributions.
     pub seconds: Option<f64>,
+    /// The cursor over the timelines.
+    pub playback: Playback,
     /// The revision and inputs that were last asked for.
     pub asked: Option<(u64, String)>,
 }
@@ -51,13 +67,16 @@ impl Default for TrafficState {
         Self {
             plan: None,
             beside: None,
+            trace: TraceWish::default(),
             window: 1,
+            whole: true,
             rate: 1.0,
             replicas: String::new(),
             crowd: false,
             auto: true,
             hours: None,
             seconds: None,
+            playback: Playback::default(),
             asked: None,
         }
     }
@@ -74,11 +93,9 @@ const CROWD: Crowd = Crowd { factor: 5.0, calm_secs: 1_200.0, stay_secs: 120.0 }
 /// Most calls that are played without being asked: about a second's worth.
 const AUTO_CALLS_MAX: f64 = 400_000.0;
 
-/// A strip in its place on the page.
-type StripCell<'a> = Box<dyn FnOnce(&mut Ui) + 'a>;
-
-/// Height of a strip.
-const STRIP: f32 = 104.0;
+/// Width of the figures beside the strips, and the width of a page from which on they stand there.
+const FIGURES: f32 = 364.0;
+const BESIDE: f32 = 820.0;
 
 /// Draws the page.
 pub fn ui(ui: &mut Ui, draft: &ScenarioDraft, session: &mut Session, view: &View<'_>, out: &mut Outbox) {
@@ -123,6 +140,9 @@ fn answer(shown: &Simulated, money: &Money) -> String {
     if let Some(endpoint) = behind {
         return format!("{}: {} cannot keep up, its queue grows without end.", traffic.name, endpoint.name);
     }
+    if let [_, second] = shown.played.as_slice() {
+        return compared(first, second, money);
+    }
     let cost = first.effects.iter().find(|effect| effect.path == "cost").map_or_else(String::new, |cost| {
         format!("; with what was found it costs {} a month at this volume", money.show(cost.simulated))
     });
@@ -131,6 +151,22 @@ fn answer(shown: &Simulated, money: &Money) -> String {
         traffic.name,
         format::percent(within)
     )
+}
+
+/// Two plans on the same arrivals, in a sentence.
+fn compared(first: &Played, second: &Played, money: &Money) -> String {
+    let one = |played: &Played| {
+        let within = played.traffic.total.slo_attainment.map_or(0.0, |share| share.mean);
+        let cost = played.traffic.mean_cost().map_or(0.0, |cost| cost.usd());
+        let within = format::percent(within);
+        let so_far = if played.traffic.partial { " so far" } else { "" };
+        format!(
+            "{}: {within} within the targets at {} an hour{so_far}",
+            played.traffic.name,
+            money.show(cost)
+        )
+    };
+    format!("{}; {}.", one(first), one(second))
 }
 
 /// The plan in hand: the one that is picked, else the cheapest.
@@ -143,22 +179,31 @@ fn plan_of(draft: &ScenarioDraft, picked: Option<&String>, view: &View<'_>) -> O
 /// Asks for the simulation of what is picked.
 fn start(draft: &ScenarioDraft, state: &mut TrafficState, view: &View<'_>, out: &mut Outbox, needed: bool) {
     let Some(asks) = asks(draft, state, view) else { return };
-    state.asked = Some((view.revision, inputs(&asks)));
-    out.send(Action::Simulate { asks, needed });
+    let trace = trace(draft, state);
+    state.asked = Some((view.revision, inputs(&asks, trace.as_deref())));
+    out.send(Action::Simulate { asks, trace, needed });
 }
 
-fn inputs(asks: &[TrafficAsk]) -> String {
-    format!("{asks:?}")
+fn inputs(asks: &[TrafficAsk], trace: Option<&TraceAsk>) -> String {
+    format!("{asks:?} {trace:?}")
+}
+
+/// The trace that is replayed, if one is.
+fn trace(draft: &ScenarioDraft, state: &TrafficState) -> Option<Box<TraceAsk>> {
+    state.trace.on.then(|| state.trace.ask(state.rate, draft.settings.seed)).flatten().map(Box::new)
 }
 
 fn asks(draft: &ScenarioDraft, state: &TrafficState, view: &View<'_>) -> Option<Vec<TrafficAsk>> {
     let first = plan_of(draft, state.plan.as_ref(), view)?;
     let beside = state.beside.as_ref().and_then(|id| draft.plans.iter().position(|plan| plan.id == *id));
+    let window = WINDOWS[state.window.min(WINDOWS.len() - 1)].1;
     let ask = |plan: usize| TrafficAsk {
-        window_secs: WINDOWS[state.window.min(WINDOWS.len() - 1)].1,
+        window_secs: if state.trace.on && state.whole { f64::INFINITY } else { window },
+        // A trace is counted from its first request on.
+        warmup_secs: state.trace.on.then_some(0.0),
         rate_factor: state.rate,
         replicas: state.replicas.trim().parse().ok().filter(|replicas| (1..=10_000).contains(replicas)),
-        crowd: state.crowd.then_some(CROWD),
+        crowd: (state.crowd && !state.trace.on).then_some(CROWD),
         ..TrafficAsk::new(plan, draft.settings.seed)
     };
     Some([Some(first), beside.filter(|at| *at != first)].into_iter().flatten().map(ask).collect())
@@ -181,23 +226,21 @@ fn controls_ui(
         let beside = state.beside.as_ref().and_then(|id| draft.plans.iter().position(|plan| plan.id == *id));
         plan_choice_ui(ui, draft, "Plan beside it", beside, true, &mut state.beside);
         weak(ui, "for");
+        if state.trace.on && ui.selectable_label(state.whole, "the whole trace").clicked() {
+            state.whole = true;
+        }
         for (place, (name, _)) in WINDOWS.iter().enumerate() {
-            ui.selectable_value(&mut state.window, place, *name);
+            let picked = state.window == place && !(state.trace.on && state.whole);
+            if ui.selectable_label(picked, *name).clicked() {
+                state.window = place;
+                state.whole &= !state.trace.on;
+            }
         }
     });
+    source_ui(ui, draft, &mut state.trace, view, out);
     ui.horizontal_wrapped(|ui| {
-        weak(ui, "Volume");
-        ui.spacing_mut().slider_width = 130.0;
-        let slider = Slider::new(&mut state.rate, 0.1..=20.0)
-            .logarithmic(true)
-            .clamping(SliderClamping::Edits)
-            .custom_formatter(|v, _| format!("{} x", format::significant(v, 3)))
-            .custom_parser(|text| text.trim_end_matches(['x', '×', ' ']).parse().ok());
-        let response = ui.add(slider).on_hover_text("Factor on the volume; double click: as planned");
-        label(ui, response.id, "Factor on the volume");
-        if response.double_clicked() {
-            state.rate = 1.0;
-        }
+        weak(ui, if state.trace.on { "Rate" } else { "Volume" });
+        rate_ui(ui, &mut state.rate);
         weak(ui, "Replicas");
         let hint = TextEdit::singleline(&mut state.replicas).hint_text("as planned").desired_width(88.0);
         let field = ui.add(hint);
@@ -208,12 +251,49 @@ fn controls_ui(
             let text = format!("{} write 1 to 10,000, or nothing", severity_sign(Severity::Error));
             ui.label(RichText::new(text).small().color(theme.violation));
         }
-        ui.checkbox(&mut state.crowd, "Flash crowds")
-            .on_hover_text("Five times the rate for two minutes, every twenty minutes in the mean");
+        if !state.trace.on {
+            ui.checkbox(&mut state.crowd, "Flash crowds")
+                .on_hover_text("Five times the rate for two minutes, every twenty minutes in the mean");
+        }
         ui.checkbox(&mut state.auto, "When idle")
             .on_hover_text("Simulate by itself when nothing changes, up to 400 K calls");
         run_ui(ui, draft, state, view, out, bad);
     });
+}
+
+fn rate_ui(ui: &mut Ui, rate: &mut f64) {
+    ui.spacing_mut().slider_width = 130.0;
+    let slider = Slider::new(rate, 0.1..=20.0)
+        .logarithmic(true)
+        .clamping(SliderClamping::Edits)
+        .custom_formatter(|v, _| format!("{} x", format::significant(v, 3)))
+        .custom_parser(factor_of);
+    let response =
+        ui.add(slider).on_hover_text("Requests per time against what is planned; double click: as planned");
+    label(ui, response.id, "Factor on the volume");
+    if response.double_clicked() {
+        *rate = 1.0;
+    }
+}
+
+/// A factor as people write it: `2`, `2x`, `2 ×`.
+fn factor_of(text: &str) -> Option<f64> {
+    text.trim_end_matches(['x', '×', ' ']).parse().ok()
+}
+
+/// A factor as a field.
+fn factor_ui(ui: &mut Ui, name: &str, factor: &mut f64) {
+    let field = eframe::egui::DragValue::new(factor)
+        .range(0.01..=100.0)
+        .speed(0.01)
+        .custom_formatter(|v, _| format!("{} x", format::significant(v, 3)))
+        .custom_parser(factor_of)
+        .update_while_editing(false);
+    let response = ui.add(field).on_hover_text("Against the trace; double click: as it is");
+    label(ui, response.id, name);
+    if response.double_clicked() {
+        *factor = 1.0;
+    }
 }
 
 fn run_ui(
@@ -236,12 +316,21 @@ fn run_ui(
         ui.add(ProgressBar::new(share as f32).desired_width(110.0).text(format::percent(share)));
         return;
     }
-    let ready = !bad && view.outcome.is_some_and(|shown| !shown.stale);
-    if ui.add_enabled(ready, Button::new("Simulate")).clicked() {
+    let readable = !state.trace.on || state.trace.read(view).is_some_and(|looked| looked.result.is_ok());
+    let ready = !bad && readable && view.outcome.is_some_and(|shown| !shown.stale);
+    let theme = Theme::of(ui.ctx());
+    let simulate = if ready && is_new(draft, state, view) {
+        Button::new(RichText::new("Simulate").color(theme.on_accent)).fill(theme.accent)
+    } else {
+        Button::new("Simulate")
+    };
+    if ui.add_enabled(ready, simulate).clicked() {
         start(draft, state, view, out, false);
     }
     let help = "Searches, by simulating the busiest hour, how many replicas keep the latency targets";
-    if ui.add_enabled(ready, Button::new("Find the replicas")).on_hover_text(help).clicked() {
+    let find = ui.add_enabled(ready && !state.trace.on, Button::new("Find the replicas"));
+    let why = "Replicas are searched for the modelled workload";
+    if find.on_hover_text(help).on_disabled_hover_text(why).clicked() {
         start(draft, state, view, out, true);
     }
     if ready && state.auto && !ui.input(|input| input.pointer.any_down()) {
@@ -249,15 +338,30 @@ fn run_ui(
     }
 }
 
+/// Whether something else is picked than what was simulated last.
+fn is_new(draft: &ScenarioDraft, state: &TrafficState, view: &View<'_>) -> bool {
+    let Some(asks) = asks(draft, state, view) else { return false };
+    let asked = (view.revision, inputs(&asks, trace(draft, state).as_deref()));
+    state.asked.as_ref() != Some(&asked)
+}
+
 /// Simulates by itself what has changed, where it is soon done.
 fn idle(draft: &ScenarioDraft, state: &mut TrafficState, view: &View<'_>, out: &mut Outbox) {
     let Some(asks) = asks(draft, state, view) else { return };
-    let asked = (view.revision, inputs(&asks));
+    let trace = trace(draft, state);
+    let asked = (view.revision, inputs(&asks, trace.as_deref()));
     let calls: f64 = view.outcome.map_or(0.0, |shown| {
         let per_month = |of: &crate::analysis::UseCaseOutcome| of.requests * of.calls_per_request;
         shown.value.use_cases.iter().map(per_month).sum::<f64>() / (crate::unit::HOURS_PER_MONTH * 3_600.0)
     });
-    let all: f64 = asks.iter().map(|ask| calls * ask.rate_factor * ask.window_secs).sum();
+    let requests = state.trace.read(view).and_then(|looked| looked.result.as_ref().ok());
+    let all: f64 = match (&trace, requests) {
+        (None, _) => asks.iter().map(|ask| calls * ask.rate_factor * ask.window_secs).sum(),
+        (Some(trace), Some(look)) => {
+            look.account.requests as f64 * f64::from(trace.options.repeat) * asks.len() as f64
+        }
+        (Some(_), None) => return,
+    };
     if state.asked.as_ref() != Some(&asked) && all <= AUTO_CALLS_MAX {
         start(draft, state, view, out, false);
     }
@@ -298,24 +402,46 @@ fn results_ui(
     out: &mut Outbox,
 ) {
     let shown = view.traffic;
-    let stale = shown.revision != Some(view.revision);
-    let names: Vec<(&Played, String)> =
-        shown.played.iter().map(|played| (played, played.traffic.name.clone())).collect();
+    let stale = shown.revision != Some(view.revision) || is_new(draft, state, view);
+    let money = draft.settings.money();
     heading(ui, &window_words(&shown.played[0].traffic), |ui| stale_badge(ui, stale));
-    percentiles_ui(ui, &shown.played);
+    if let Some(account) = shown.played.iter().find_map(|played| played.account.as_ref()) {
+        faults_ui(ui, account);
+    }
+    if ui.available_width() >= BESIDE {
+        ui.horizontal_top(|ui| {
+            let left = ui.available_width() - FIGURES - space::L;
+            ui.allocate_ui(vec2(left, 0.0), |ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(left);
+                    playback_ui(ui, &mut state.playback, &shown.played);
+                    strips_ui(ui, state, &shown.played, &money);
+                });
+            });
+            ui.add_space(space::S);
+            ui.vertical(|ui| {
+                ui.set_width(FIGURES - space::S);
+                figures_ui(ui, &shown.played, &money);
+                ui.add_space(space::S);
+                findings_ui(ui, &shown.played);
+            });
+        });
+    } else {
+        figures_ui(ui, &shown.played, &money);
+        ui.add_space(space::S);
+        findings_ui(ui, &shown.played);
+        ui.add_space(space::S);
+        playback_ui(ui, &mut state.playback, &shown.played);
+        strips_ui(ui, state, &shown.played, &money);
+    }
     ui.add_space(space::S);
-    findings_ui(ui, &shown.played);
-    ui.add_space(space::S);
-    strips_ui(ui, state, &names);
-    ui.add_space(space::S);
-    curves_ui(ui, draft, state, &names);
+    curves_ui(ui, draft, state, &shown.played);
     for played in &shown.played {
         if played.effects.is_empty() {
             continue;
         }
         ui.add_space(space::S);
         let title = format!("{}: simulated against the closed form", played.traffic.name);
-        let money = draft.settings.money();
         section(ui, &title, true, |ui| effects_ui(ui, played, &money, view, stale, out));
     }
 }
@@ -324,155 +450,14 @@ fn window_words(traffic: &Traffic) -> String {
     let window = &traffic.window;
     let calls = format::count(traffic.played as f64);
     let played = if traffic.partial { "so far" } else { "played" };
+    if traffic.replayed {
+        return format!("{calls} calls of the trace {played}, over {}", format::secs(window.secs));
+    }
     format!(
         "{calls} calls {played}, from {}, the first {} not counted",
         report::hour_of_week(window.first_hour),
         format::secs(window.warmup_secs)
     )
-}
-
-/// A row per plan: what the callers met.
-fn percentiles_ui(ui: &mut Ui, played: &[Played]) {
-    let theme = Theme::of(ui.ctx());
-    let heads = [
-        "",
-        "Within targets",
-        "First token P50",
-        "P95",
-        "P99",
-        "Per token P95",
-        "Whole answer P95",
-        "Goodput",
-        "From cache",
-        "Overflow",
-        "Lost",
-    ];
-    eframe::egui::Grid::new("percentiles").num_columns(heads.len()).spacing([16.0, 4.0]).show(ui, |ui| {
-        for head in heads {
-            ui.label(RichText::new(head).small().color(theme.text_weak));
-        }
-        ui.end_row();
-        for one in played {
-            let total = &one.traffic.total;
-            let share = |part: u64| format::percent(part as f64 / total.arrived.max(1) as f64);
-            let of = |span: Span, of: fn(&crate::analysis::traffic::Percentiles) -> Interval| {
-                span.of(&one.traffic).map_or_else(|| "none".to_owned(), |times| format::secs(of(times).mean))
-            };
-            ui.add(Label::new(RichText::new(&one.traffic.name).color(theme.plan(one.plan))).extend());
-            let cells = [
-                total.slo_attainment.map_or_else(String::new, |share| format::percent(share.mean)),
-                of(Span::Ttft, |times| times.p50),
-                of(Span::Ttft, |times| times.p95),
-                of(Span::Ttft, |times| times.p99),
-                of(Span::Tpot, |times| times.p95),
-                of(Span::E2e, |times| times.p95),
-                format!("{}/s", format::significant(total.goodput_calls_per_sec.mean, 3)),
-                share(total.exact_hits + total.semantic_hits),
-                share(total.overflowed),
-                share(total.lost.values().sum()),
-            ];
-            for cell in cells {
-                ui.label(RichText::new(cell).color(theme.text_strong));
-            }
-            ui.end_row();
-        }
-    });
-}
-
-/// What a reader should know.
-fn findings_ui(ui: &mut Ui, played: &[Played]) {
-    let theme = Theme::of(ui.ctx());
-    for one in played {
-        let answer = TrafficAnswer { traffic: &one.traffic, effects: &one.effects, needed: &one.needed };
-        for text in report::traffic_sentences(&answer) {
-            ui.horizontal_top(|ui| {
-                ui.label(RichText::new("•").color(theme.plan(one.plan)));
-                ui.add(Label::new(RichText::new(text).color(theme.text)).wrap());
-            });
-        }
-    }
-}
-
-fn strips_ui(ui: &mut Ui, state: &mut TrafficState, names: &[(&Played, String)]) {
-    let end = names.iter().map(|(played, _)| played.traffic.window.secs / 3_600.0).fold(0.1, f64::max);
-    let pointed = std::cell::Cell::new(None);
-    let mark = state.hours;
-    let mut cells: Vec<StripCell<'_>> = Vec::new();
-    for series in Series::ALL {
-        let lines: Vec<StripLine<'_>> = names
-            .iter()
-            .map(|(played, name)| StripLine { name, plan: played.plan, points: played.line(series) })
-            .filter(|line| line.points.iter().any(|point| point.y > 0.0))
-            .collect();
-        if lines.is_empty() {
-            continue;
-        }
-        let pointed = &pointed;
-        cells.push(Box::new(move |ui: &mut Ui| {
-            let strip = Strip {
-                title: series.text(),
-                height: STRIP,
-                lines: &lines,
-                along: Along::Hours,
-                bounds: (0.0, end),
-                share: series.is_share(),
-                mark,
-                targets: &[],
-            };
-            if let Some(at) = strip_ui(ui, &strip) {
-                pointed.set(Some(at));
-            }
-        }));
-    }
-    columns(ui, (ui.available_width() / 3.2).max(250.0), cells);
-    state.hours = pointed.get();
-}
-
-fn curves_ui(ui: &mut Ui, draft: &ScenarioDraft, state: &mut TrafficState, names: &[(&Played, String)]) {
-    let pointed = std::cell::Cell::new(None);
-    let mark = state.seconds;
-    let tightest = |of: fn(&crate::workload::Slo<crate::stats::Estimate>) -> f64| {
-        let enabled = draft.workload.use_cases.iter().filter(|use_case| use_case.enabled);
-        enabled.map(|use_case| of(&use_case.slo)).fold(f64::INFINITY, f64::min)
-    };
-    let mut cells: Vec<StripCell<'_>> = Vec::new();
-    for span in Span::ALL {
-        let lines: Vec<StripLine<'_>> = names
-            .iter()
-            .map(|(played, name)| StripLine { name, plan: played.plan, points: played.curve(span) })
-            .filter(|line| !line.points.is_empty())
-            .collect();
-        let ends = || lines.iter().flat_map(|line| line.points).map(|point| point.x);
-        let bounds = (ends().fold(f64::INFINITY, f64::min), ends().fold(f64::NEG_INFINITY, f64::max));
-        if !bounds.0.is_finite() {
-            continue;
-        }
-        let target = match span {
-            Span::Ttft => tightest(|slo| slo.ttft_secs.point()),
-            Span::Tpot => tightest(|slo| slo.tpot_secs.point()),
-            Span::E2e => f64::INFINITY,
-        };
-        let pointed = &pointed;
-        cells.push(Box::new(move |ui: &mut Ui| {
-            let target = log(target.clamp(1e-6, 1e9));
-            let targets = [target];
-            let strip = Strip {
-                title: span.text(),
-                height: 1.3 * STRIP,
-                lines: &lines,
-                along: Along::Seconds,
-                bounds: (bounds.0 - 0.1, bounds.1 + 0.1),
-                share: true,
-                mark,
-                targets: if target < 8.0 { &targets } else { &[] },
-            };
-            if let Some(at) = strip_ui(ui, &strip) {
-                pointed.set(Some(at));
-            }
-        }));
-    }
-    columns(ui, (ui.available_width() / 3.2).max(250.0), cells);
-    state.seconds = pointed.get();
 }
 
 fn effects_ui(ui: &mut Ui, played: &Played, money: &Money, view: &View<'_>, stale: bool, out: &mut Outbox) {

@@ -1,6 +1,9 @@
 //! How far to trust the serving model: its errors on rows that the fit had not seen, worst first, and, for a folder
 //! of published measurements, predicted against published for every row.
 
+mod held_out;
+mod runs;
+
 use eframe::egui::{
     Align2, Button, Key, Label, Response, RichText, Role, ScrollArea, Sense, TextEdit, TextStyle, Ui,
     WidgetInfo, pos2, vec2,
@@ -17,7 +20,6 @@ use crate::app::readings::{Cloud, Study, figure};
 use crate::app::theme::{self, Theme, severity_sign, space};
 use crate::app::view::{Outbox, Session, View};
 use crate::app::widgets::{heading, section, sentence};
-use crate::serving::{Calibration, HeldOut};
 use crate::unit::format;
 
 /// By what rows are grouped.
@@ -78,13 +80,22 @@ pub struct TrustState {
     pub by: By,
     /// The group in hand: its rows stand out.
     pub picked: Option<String>,
+    /// The run in hand, by its place.
+    run: usize,
     /// The last reading that was looked at, counted.
     seen: u64,
 }
 
 impl Default for TrustState {
     fn default() -> Self {
-        Self { folder: String::new(), metric: Metric::TokensPerSec, by: By::Regime, picked: None, seen: 0 }
+        Self {
+            folder: String::new(),
+            metric: Metric::TokensPerSec,
+            by: By::Regime,
+            picked: None,
+            run: 0,
+            seen: 0,
+        }
     }
 }
 
@@ -102,19 +113,25 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     if let Some(read) = readings.study.as_ref().filter(|read| read.counted != state.seen) {
         state.seen = read.counted;
         state.folder = read.path.display().to_string();
-        state.picked = None;
+        (state.picked, state.run) = (None, 0);
     }
     let study = readings.study.as_ref().and_then(|read| read.result.as_ref().ok());
-    sentence(ui, &study.map_or_else(|| held_out_answer(view.calibration), |study| study_answer(study)));
+    sentence(ui, &study.map_or_else(|| held_out::answer(view.calibration), |study| study_answer(study)));
     ui.add_space(space::S);
     folder_ui(ui, state, view, out);
     ui.add_space(space::S);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if let Some(study) = study {
-            study_ui(ui, state, study, out);
-            ui.add_space(space::L);
+            if study.fidelity.rows > 0 {
+                study_ui(ui, state, study, out);
+                ui.add_space(space::L);
+            }
+            if !study.runs.is_empty() || !study.runs_left_out.is_empty() {
+                runs::ui(ui, &mut state.run, study);
+                ui.add_space(space::L);
+            }
         }
-        held_out_ui(ui, view.calibration);
+        held_out::ui(ui, view.calibration);
     });
 }
 
@@ -127,25 +144,12 @@ fn signed(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
-/// The errors of a calibration in a sentence.
-fn held_out_answer(calibration: &Calibration) -> String {
-    let rows = || calibration.held_out.iter().filter(|held| held.figure == Metric::TokensPerSec.label());
-    let by = |a: &&HeldOut, b: &&HeldOut| a.median.total_cmp(&b.median);
-    let (Some(worst), Some(best)) = (rows().max_by(by), rows().min_by(by)) else {
-        return "This calibration does not say how far off it is.".to_owned();
-    };
-    format!(
-        "On rows that the fit had not seen, half the predictions of tokens per second are within {} ({}) to {} ({}).",
-        percent(best.median),
-        best.regime,
-        percent(worst.median),
-        worst.regime
-    )
-}
-
 /// Predicted against published in a sentence.
 fn study_answer(study: &Study) -> String {
     let fidelity = &study.fidelity;
+    if fidelity.rows == 0 {
+        return runs::answer(study);
+    }
     let count = |rows: usize| format::count(rows as f64);
     let scores = Metric::ALL.iter().find_map(|metric| Some((*metric, fidelity.overall.scores.get(metric)?)));
     let Some((metric, scores)) = scores else {
@@ -173,7 +177,7 @@ fn folder_ui(ui: &mut Ui, state: &mut TrustState, view: &View<'_>, out: &mut Out
     ui.horizontal(|ui| {
         ui.label(RichText::new("Measured tables").color(theme.text_weak));
         let width = (ui.available_width() - 220.0).clamp(120.0, 520.0);
-        let hint = "A folder of *.csv; type its path, or drop it here";
+        let hint = "A folder of *.csv, or of runs; type its path, or drop it here";
         let field = ui.add(TextEdit::singleline(&mut state.folder).hint_text(hint).desired_width(width));
         ui.ctx().accesskit_node_builder(field.id, |node| node.set_label("Folder of measured tables"));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
@@ -497,87 +501,4 @@ fn reasons_ui(ui: &mut Ui, name: &str, rows: &[LeftOut]) {
                 });
             });
         });
-}
-
-/// Errors of a calibration on rows that it was not fitted to.
-fn held_out_ui(ui: &mut Ui, calibration: &Calibration) {
-    let theme = Theme::of(ui.ctx());
-    if !calibration.is_shipped() {
-        let own = format!(
-            "Every projection uses your calibration ({}). The errors below are those of the constants that it began with.",
-            calibration.name()
-        );
-        ui.add(Label::new(own).wrap());
-        ui.add_space(space::S);
-    }
-    heading(ui, "On rows that the fit had not seen, worst first", |_| {});
-    let mut rows: Vec<&HeldOut> = calibration.held_out.iter().collect();
-    rows.sort_by(|a, b| b.median.total_cmp(&a.median));
-    TableBuilder::new(ui)
-        .id_salt("held out")
-        .vscroll(false)
-        .column(Column::initial(230.0).at_least(140.0).clip(true))
-        .column(Column::exact(84.0).clip(true))
-        .column(Column::exact(84.0).clip(true))
-        .columns(Column::exact(92.0).clip(true), 5)
-        .header(22.0, |mut header| {
-            for (head, means) in [
-                ("Regime", "How the rows were loaded"),
-                (
-                    "Figure",
-                    "Which figure was published: tokens per second, time per output token or to the first",
-                ),
-                (
-                    "Left out by",
-                    "Each GPU, or each family of models, was left out of a fit in turn and then predicted",
-                ),
-                ("Rows", "Rows that were predicted so"),
-                ("Median error", "Half of the rows are at most so far off"),
-                ("P90", "Nine of ten rows are at most so far off"),
-                ("Within 30 %", "Share of rows"),
-                ("Bias", "Median of predicted / published, less one: below zero is too low"),
-            ] {
-                header.col(|ui| {
-                    let text = RichText::new(head).small().color(theme.text_weak);
-                    ui.add(Label::new(text).truncate()).on_hover_text(means);
-                });
-            }
-        })
-        .body(|mut body| {
-            for held in rows {
-                body.row(22.0, |mut row| {
-                    row.col(|ui| drop(ui.add(Label::new(theme::figure_text(&held.regime)).truncate())));
-                    for cell in [
-                        held.figure.clone(),
-                        format!("each {}", held.by),
-                        format::count(f64::from(held.rows)),
-                        percent(held.median),
-                        whole(held.p90),
-                        whole(held.within_30),
-                        signed(held.bias),
-                    ] {
-                        row.col(|ui| drop(ui.label(cell)));
-                    }
-                });
-            }
-        });
-    ui.add_space(space::S);
-    let rows = format::count(f64::from(calibration.rows));
-    let fitted = format!("Fitted on {} to {rows} rows. {}", calibration.fitted, calibration.source);
-    ui.add(Label::new(RichText::new(fitted).small().color(theme.text_weak)).wrap());
-    let naive = "What is predicted is given model, GPU, count, formats, engine, lengths and load of a row, never its result.";
-    ui.add(Label::new(RichText::new(naive).small().color(theme.text_weak)).wrap());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shipped_errors_are_a_sentence_that_names_best_and_worst() {
-        let text = held_out_answer(Calibration::shipped());
-        let held = Calibration::shipped().held_out.iter().filter(|held| held.figure == "tokens/s");
-        let worst = held.max_by(|a, b| a.median.total_cmp(&b.median)).unwrap();
-        assert!(text.contains(&worst.regime) && text.contains('%'), "{text}");
-    }
 }

@@ -39,12 +39,17 @@ pub fn log_marks(input: GridInput) -> Vec<GridMark> {
     marks
 }
 
+/// Whether a mark of a logarithmic axis has a label: decades, and what lies between where few of them are shown.
+#[must_use]
+pub fn is_labelled(mark: GridMark, range: &RangeInclusive<f64>) -> bool {
+    let decades = range.end() - range.start();
+    mark.step_size >= 1.0 || (decades < 2.5 && mark.step_size >= 0.3) || decades < 0.7
+}
+
 /// The label of a mark of a logarithmic axis; empty for the faint ones.
 #[must_use]
 pub fn log_label(mark: GridMark, range: &RangeInclusive<f64>, money: Option<&Money>) -> String {
-    let decades = range.end() - range.start();
-    let labelled = mark.step_size >= 1.0 || (decades < 2.5 && mark.step_size >= 0.3) || decades < 0.7;
-    if !labelled {
+    if !is_labelled(mark, range) {
         return String::new();
     }
     let value = 10f64.powf(mark.value);

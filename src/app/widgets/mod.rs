@@ -21,5 +21,5 @@ pub use form::{Baseline, Form};
 pub use growth::growth_ui;
 pub use length::length_ui;
 pub use number::{number, whole};
-pub use section::{columns, empty_state, heading, list_row, section};
+pub use section::{Cell, columns, empty_state, grid, heading, list_row, section};
 pub use week::week_ui;

@@ -52,6 +52,29 @@ pub fn columns(ui: &mut Ui, least: f32, mut cells: Vec<Cell<'_>>) {
     });
 }
 
+/// Lays cells out row by row, in as many columns as fit, each at least `least` points wide.
+pub fn grid(ui: &mut Ui, least: f32, cells: Vec<Cell<'_>>) {
+    let gap = space::L;
+    let width = ui.available_width();
+    let count = (((width + gap) / (least + gap)).floor() as usize).clamp(1, 4);
+    let each = (width - gap * (count as f32 - 1.0)) / count as f32;
+    let mut cells = cells.into_iter().peekable();
+    while cells.peek().is_some() {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = gap;
+            for cell in cells.by_ref().take(count) {
+                let builder = UiBuilder::new().layout(Layout::top_down(eframe::egui::Align::Min));
+                ui.allocate_ui(vec2(each, 0.0), |ui| {
+                    ui.scope_builder(builder, |ui| {
+                        ui.set_width(each);
+                        cell(ui);
+                    });
+                });
+            }
+        });
+    }
+}
+
 /// A row of a list that can be picked, without its text: a wash and a bar at the left when it is.
 pub fn list_row(ui: &mut Ui, name: &str, picked: bool, height: f32) -> Response {
     let theme = Theme::of(ui.ctx());

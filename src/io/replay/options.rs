@@ -90,6 +90,18 @@ pub enum WindowLengths {
     File(PathBuf),
 }
 
+impl FromStr for WindowLengths {
+    type Err = std::convert::Infallible;
+
+    /// `PROMPT:OUTPUT` in tokens; all else is the path of a table.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fixed = text.split_once(':').and_then(|(prompt, output)| {
+            Some(Self::Fixed { prompt: prompt.trim().parse().ok()?, output: output.trim().parse().ok()? })
+        });
+        Ok(fixed.unwrap_or_else(|| Self::File(text.trim().into())))
+    }
+}
+
 /// An option that makes no sense.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{name} is {found}; write {instead}")]
