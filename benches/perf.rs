@@ -25,7 +25,7 @@ fn layer_by_layer(
     let tokens = batch + prompt;
     let meet = |a: f64, b: f64| (a.powf(c.knee) + b.powf(c.knee)).powf(1.0 / c.knee);
     let gemm = |rows: f64, columns: f64, tokens: f64| {
-        let bytes = rows * columns / tp / (gpu.bandwidth_bytes_per_s * c.stream_8);
+        let bytes = rows * columns / tp / (gpu.bandwidth_bytes_per_s * c.stream_narrow);
         let flops =
             2.0 * rows * columns * tokens / tp / (gpu.fp8_flops.unwrap_or(gpu.bf16_flops) * c.compute_8);
         meet(bytes, flops)

@@ -683,6 +683,15 @@ fn own_measurements_move_the_constants_and_the_predictions_that_use_them() {
     let (before, after) =
         (ask(&["--concurrency", "16"]), ask(&["--concurrency", "16", "--calibration", paths[1]]));
     assert!(after > 1.2 * before, "{before} {after}");
+    let installed = at.path().join("breakeven/calibration.ron");
+    json(at.path(), &["calibrate", paths[0], "--install", "--json"]);
+    assert_eq!(ask(&["--concurrency", "16"]), after, "what is installed counts where nothing is named");
+    fs::write(&installed, "(schema: 1").expect("written");
+    let output = run(at.path(), &["perf", "--model", "llama-3.1-8b", "--gpu", "h100", "--max"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("calibration.ron"), "{}", error(&output));
+    fs::remove_file(&installed).expect("removed");
+    assert_eq!(ask(&["--concurrency", "16"]), before, "without it what ships counts again");
     let output = run(at.path(), &["fidelity", at.path().join("nowhere").to_str().expect("a path")]);
     assert_eq!(output.status.code(), Some(1));
     assert!(error(&output).contains("nowhere"));

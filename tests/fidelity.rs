@@ -79,14 +79,21 @@ fn the_errors_on_unseen_gpus_and_families_that_ship_meet_the_bar() {
         assert_eq!(rows.len(), 2, "{regime}, {figure}: by GPU and by family");
         rows
     };
-    for h in of("known concurrency", "tokens/s") {
-        assert!(h.median <= 0.15 && h.within_30 >= 0.80, "{h:?}");
+    for figure in ["tokens/s", "TPOT"] {
+        for h in of("known concurrency", figure) {
+            assert!(h.median <= 0.15 && h.within_30 >= 0.80, "{h:?}");
+            // Without the B200, which runs newer kernels than any GPU that is left, the fit takes it for too slow.
+            assert!(h.bias.abs() <= if h.by == "GPU" { 0.07 } else { 0.05 }, "{h:?}");
+        }
     }
-    for h in of("known concurrency", "TPOT") {
-        assert!(h.median <= 0.16 && h.within_30 >= 0.75, "{h:?}");
+    for regime in ["known concurrency", "full load"] {
+        for h in of(regime, "tokens/s") {
+            assert!(h.rank.is_some_and(|rank| rank >= 0.98), "{h:?}");
+        }
     }
     for h in of("local decode, one stream", "tokens/s") {
-        assert!(h.median <= 0.09, "{h:?}");
+        // The A100 is the only card with HBM among them: without it nothing tells how little of that llama.cpp reaches.
+        assert!(h.median <= if h.by == "GPU" { 0.09 } else { 0.08 }, "{h:?}");
     }
 }
 
@@ -96,7 +103,7 @@ fn made_up() -> Vec<Measured> {
         "model,gpu,gpus,engine,weights,kv,input,output,concurrency,measured_output_tok_s,measured_tpot_ms\n";
     let mut rows = Vec::new();
     for model in ["llama-3.1-8b", "qwen3-32b"] {
-        for gpu in ["h100", "a100", "l40s"] {
+        for gpu in ["h100", "a100", "h200"] {
             for users in [1, 8, 32] {
                 rows.push(format!("{model},{gpu},4,vllm,bf16,bf16,1000,200,{users},1,1"));
             }
@@ -122,7 +129,7 @@ fn left_out(rows: &[Measured], by: Out) -> HoldOut {
 fn what_is_left_out_has_no_say_in_its_own_prediction() {
     let clean = made_up();
     let mut poisoned = clean.clone();
-    for row in poisoned.iter_mut().filter(|row| row.gpu == "l40s") {
+    for row in poisoned.iter_mut().filter(|row| row.gpu == "h200") {
         row.published.tpot_secs = row.published.tpot_secs.map(|x| 7.0 * x);
         row.published.tokens_per_sec = row.published.tokens_per_sec.map(|x| x / 7.0);
     }
@@ -130,7 +137,7 @@ fn what_is_left_out_has_no_say_in_its_own_prediction() {
     assert_eq!(a.folds, b.folds);
     assert_eq!(a.folds.iter().map(|fold| fold.fitted_to).collect::<Vec<_>>(), [12, 12, 12]);
     let of = |out: &HoldOut, poisoned: bool| -> Vec<f64> {
-        let rows = out.compared.iter().filter(|c| (c.row.gpu == "l40s") == poisoned);
+        let rows = out.compared.iter().filter(|c| (c.row.gpu == "h200") == poisoned);
         rows.map(|c| c.predicted.figures.tpot_secs.unwrap()).collect()
     };
     assert_eq!(of(&a, true), of(&b, true), "the poison reached its own prediction");

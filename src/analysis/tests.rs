@@ -205,9 +205,8 @@ fn own_gpus_run_at_the_speed_of_the_calibration_and_the_header_says_which() {
     let draft = sample::everything();
     let scenario = || Scenario::check(&draft, Catalog::shipped()).unwrap();
     let mut slow = Calibration::shipped().clone();
-    slow.serving.stream_8 *= 0.25;
+    slow.serving.stream_narrow *= 0.25;
     slow.serving.stream_16 *= 0.25;
-    slow.serving.stream_4 *= 0.25;
     slow.serving.compute_8 *= 0.25;
     slow.serving.compute_16 *= 0.25;
     slow.serving.compute_widened *= 0.25;

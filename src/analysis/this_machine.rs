@@ -18,7 +18,7 @@ use crate::bench::{DeviceKind, Kernel, Run};
 use crate::catalog::{Catalog, GpuClass, GpuSpec, ModelSpec, PriceMode, ServiceTier, Source};
 use crate::serving::{
     Calibration, Engine, GgufMix, GpuFacts, Lengths, Local, LocalSetup, Make, ModelFacts, Perf, Precision,
-    Setup, Spread, WeightFormat,
+    ServingConstants, Setup, Spread, WeightFormat,
 };
 
 use super::perf::native;
@@ -140,6 +140,7 @@ impl MeasuredDevice {
             int8_ops: None,
             fp4_flops: None,
             link_bytes_per_s: crate::serving::PCIE_BYTES_PER_S,
+            watts: None,
             make,
         }
     }
@@ -286,11 +287,20 @@ const BESIDE: f64 = 0.10;
 /// Half of the 80 % band of one stream, as a factor. Source: the calibration's errors on published llama.cpp rows.
 const BAND: f64 = 1.15;
 
-/// Every model of the catalogue that fits, fastest first.
+/// Every model of the catalogue that fits, fastest first, at the speed of a calibration.
 #[must_use]
-pub fn would_serve(device: &MeasuredDevice, catalog: &Catalog, ask: &ServeAsk, today: Date) -> Vec<ServeRow> {
-    let mut rows: Vec<ServeRow> =
-        catalog.models.iter().filter_map(|model| row(device, model, catalog, ask, today)).collect();
+pub fn would_serve(
+    device: &MeasuredDevice,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    ask: &ServeAsk,
+    today: Date,
+) -> Vec<ServeRow> {
+    let mut rows: Vec<ServeRow> = catalog
+        .models
+        .iter()
+        .filter_map(|model| row(device, model, (catalog, calibration), ask, today))
+        .collect();
     rows.sort_by(|a, b| {
         b.stream_tokens_per_sec.total_cmp(&a.stream_tokens_per_sec).then_with(|| a.model.cmp(&b.model))
     });
@@ -300,7 +310,7 @@ pub fn would_serve(device: &MeasuredDevice, catalog: &Catalog, ask: &ServeAsk, t
 fn row(
     device: &MeasuredDevice,
     model: &ModelSpec,
-    catalog: &Catalog,
+    (catalog, calibration): (&Catalog, &Calibration),
     ask: &ServeAsk,
     today: Date,
 ) -> Option<ServeRow> {
@@ -319,7 +329,7 @@ fn row(
         })
         .find(|(_, bytes)| *bytes <= room)?;
     let setup = LocalSetup { gpus: 1.0, spread: Spread::Layers, weights, weights_bytes: Some(bytes) };
-    let mut constants = Calibration::shipped().local;
+    let mut constants = calibration.local;
     if device.kind.is_processor() {
         // A processor has no launches, and widens with the units that multiply: two operations per weight.
         (constants.layer_gddr_secs, constants.unpack) = (0.0, 2.0);
@@ -329,7 +339,7 @@ fn row(
     let ttft_secs = lengths.context / local.prefill_tokens_per_sec(lengths.context);
     let alone = lengths.output / (ttft_secs + lengths.output / stream);
     let usd = |rate: f64| ask.usd_per_busy_hour() / (rate * 3600.0) * 1e6;
-    let batched = batched(device, &facts, &gpu, weights, &lengths);
+    let batched = batched(device, (&facts, &gpu), &calibration.serving, weights, &lengths);
     Some(ServeRow {
         model: model.id.clone(),
         name: model.name.clone(),
@@ -350,8 +360,8 @@ fn row(
 /// Output rate and batch at full load, where a batching engine runs on such a device.
 fn batched(
     device: &MeasuredDevice,
-    facts: &ModelFacts,
-    gpu: &GpuFacts,
+    (facts, gpu): (&ModelFacts, &GpuFacts),
+    constants: &ServingConstants,
     weights: WeightFormat,
     lengths: &Lengths,
 ) -> Option<(f64, f64)> {
@@ -365,7 +375,7 @@ fn batched(
         other => other,
     };
     let setup = Setup::new(1, format, Precision::Bf16, Engine::Vllm);
-    let served = Perf::prepare(facts, gpu, &setup).ok()?.at_full_load(lengths);
+    let served = Perf::with(facts, gpu, &setup, constants).ok()?.at_full_load(lengths);
     (served.running >= 1.0).then_some((served.output_tokens_per_sec, served.running))
 }
 

@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         std::fs::write(path, machine::csv(std::slice::from_ref(&run)))?;
         say(&format!("The points are written to {}", path.display()));
     }
-    let catalog = overlay::catalog()?;
+    let (catalog, calibration) = (overlay::catalog()?, overlay::calibration()?);
     let ask = ServeAsk {
         device_usd: args.device_usd,
         watts: args.watts,
@@ -130,9 +130,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), CliError> {
         ..ServeAsk::default()
     };
     let device = MeasuredDevice::of(&run, &catalog, None);
-    let serves = device
-        .as_ref()
-        .map_or_else(|_| Vec::new(), |device| would_serve(device, &catalog, &ask, day(&run.began)));
+    let serves = device.as_ref().map_or_else(
+        |_| Vec::new(),
+        |device| would_serve(device, &catalog, &calibration, &ask, day(&run.began)),
+    );
     let document = Measured {
         levels: levels(&run.curve(Kernel::Read)),
         would_serve: serves,

@@ -61,16 +61,20 @@ pub struct HeldOut {
 pub struct ServingConstants {
     /// Share of the bandwidth that weights of 16 bit are streamed at.
     pub stream_16: f64,
-    /// The same, 8 bit.
-    pub stream_8: f64,
-    /// The same, 4 bit.
-    pub stream_4: f64,
+    /// The same, 8 and 4 bit.
+    pub stream_narrow: f64,
     /// The same, KV in decode attention.
     pub stream_kv: f64,
     /// Routed experts: factor on the shares above.
     pub stream_experts: f64,
     /// Routed experts of 4 bit where the hardware has no 4 bit arithmetic: factor on top.
     pub stream_experts_widened: f64,
+    /// Factor on all of these for GDDR and LPDDR, which lose less than HBM to refreshes and turns of the bus.
+    pub stream_gddr: f64,
+    /// Exponent of the board power per peak rate: what clock the power allows under load, see [`super::GpuFacts::clock`].
+    pub compute_power: f64,
+    /// Factor on the shares below for GDDR cards.
+    pub compute_gddr: f64,
     /// Share of the peak that 16 bit GEMMs reach.
     pub compute_16: f64,
     /// The same, 8 bit on hardware that has it.
@@ -83,8 +87,10 @@ pub struct ServingConstants {
     pub compute_experts: f64,
     /// Share of the 16 bit peak that attention reaches.
     pub compute_attention: f64,
-    /// Exponent of the smooth maximum of memory and compute.
+    /// Exponent of the smooth maximum of memory and compute, 16 bit.
     pub knee: f64,
+    /// The same for narrower weights, whose activations are narrowed first.
+    pub knee_narrow: f64,
     /// Activations read and written per token and layer, in units of the width (16 bit each).
     pub activation_passes: f64,
     /// The same per token, layer and chosen expert.
@@ -103,6 +109,8 @@ pub struct ServingConstants {
     pub link: f64,
     /// The same over PCIe.
     pub link_pcie: f64,
+    /// Exponent by which that share falls with the GPUs beyond two: all go through the same host.
+    pub link_pcie_crowd: f64,
     /// Latency of one all-to-all, in seconds.
     pub all_to_all_secs: f64,
     /// Kernel and launch overhead of a layer in 2026, in seconds, by engine.
@@ -113,6 +121,8 @@ pub struct ServingConstants {
     pub prompt_latent_layer_secs: f64,
     /// More for a layer with experts, in seconds.
     pub expert_layer_secs: f64,
+    /// The same where 4 bit experts are widened first, on top.
+    pub widened_layer_secs: f64,
     /// More for a layer with latent attention, in seconds.
     pub latent_layer_secs: f64,
     /// Host overhead of a step in 2026, in seconds, by engine.
@@ -349,11 +359,13 @@ impl ServingConstants {
     /// Everything that the data sheet promises and nothing lost: the floor under every time, for baselines and laws.
     pub const IDEAL: Self = Self {
         stream_16: 1.0,
-        stream_8: 1.0,
-        stream_4: 1.0,
+        stream_narrow: 1.0,
         stream_kv: 1.0,
         stream_experts: 1.0,
         stream_experts_widened: 1.0,
+        stream_gddr: 1.0,
+        compute_power: 0.0,
+        compute_gddr: 1.0,
         compute_16: 1.0,
         compute_8: 1.0,
         compute_4: 1.0,
@@ -361,6 +373,7 @@ impl ServingConstants {
         compute_experts: 1.0,
         compute_attention: 1.0,
         knee: 64.0,
+        knee_narrow: 64.0,
         activation_passes: 0.0,
         expert_passes: 0.0,
         routing_skew: 1.0,
@@ -370,11 +383,13 @@ impl ServingConstants {
         all_reduce_growth: 0.0,
         link: 1.0,
         link_pcie: 1.0,
+        link_pcie_crowd: 0.0,
         all_to_all_secs: 0.0,
         layer_secs: ByEngine::NONE,
         prompt_layer_secs: 0.0,
         prompt_latent_layer_secs: 0.0,
         expert_layer_secs: 0.0,
+        widened_layer_secs: 0.0,
         latent_layer_secs: 0.0,
         step_secs: ByEngine::NONE,
         sequence_secs: ByEngine::NONE,
@@ -424,7 +439,7 @@ mod tests {
         assert_eq!((&again, again.content_hash()), (shipped, shipped.content_hash()));
         assert!(again.is_shipped() && again.name().starts_with("as shipped"));
         let mut own = again;
-        own.serving.stream_8 *= 0.9;
+        own.serving.stream_narrow *= 0.9;
         assert!(!own.is_shipped() && own.content_hash() != shipped.content_hash());
     }
 
@@ -433,12 +448,15 @@ mod tests {
         let text = Calibration::shipped().to_text();
         for (bad, needle) in [("-0.1", "-0.1"), ("inf", "not finite"), ("40.0", "40")] {
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let at = lines.iter().position(|line| line.trim_start().starts_with("stream_8:")).unwrap();
-            lines[at] = format!("        stream_8: {bad},");
+            let at = lines.iter().position(|line| line.trim_start().starts_with("stream_narrow:")).unwrap();
+            lines[at] = format!("        stream_narrow: {bad},");
             let error = Calibration::parse(&lines.join("\n"), "own.ron").unwrap_err();
             assert_eq!(error.line, at + 1, "{error}");
             let text = error.to_string();
-            assert!(text.contains("own.ron") && text.contains("stream_8") && text.contains(needle), "{text}");
+            assert!(
+                text.contains("own.ron") && text.contains("stream_narrow") && text.contains(needle),
+                "{text}"
+            );
         }
     }
 }

@@ -109,6 +109,8 @@ pub struct GpuFacts {
     pub fp4_flops: Option<f64>,
     /// Bandwidth to the neighbours in one direction, in bytes per second; > 0.
     pub link_bytes_per_s: f64,
+    /// Board power, in watts; `None` is unknown.
+    pub watts: Option<f64>,
     /// Whose it is and what memory it has: which of the calibrated constants apply.
     pub make: Make,
 }
@@ -130,6 +132,29 @@ pub enum Make {
 
 /// PCIe 4.0 x16 in one direction: what GPUs without a link of their own talk over. Source: PCI-SIG, 16 GT/s x 16 lanes.
 pub const PCIE_BYTES_PER_S: f64 = 31.5e9;
+
+/// Board power per dense 16 bit rate below which the clock falls under load, in watts per FLOP/s. Matrix products of
+/// A100 (1.28 pW) and H100 (0.71) reach 0.86 and 0.84 of the data sheet, of GB200 (0.48) and B200 (0.44) 0.75.
+const WATTS_PER_FLOP: f64 = 0.83e-12;
+
+/// Most by which a card's clock exceeds the one that its data sheet's peak is computed with: an RTX 4090 at 2.52 GHz
+/// there and 2.75 in use reaches all of 165 TFLOP/s.
+const CLOCK_MOST: f64 = 1.1;
+
+impl GpuFacts {
+    /// Clock under a load of matrix products, over that of the data sheet's peak.
+    ///
+    /// `(watts per FLOP/s)^power`, as far as power binds: a server's accelerator never runs above its data sheet.
+    ///
+    /// - `power`: exponent; 1/3 to 1/2 where voltage rises with the clock.
+    /// - `gddr`: factor for cards, whose memory and whose arithmetic take more power.
+    #[must_use]
+    pub fn clock(&self, power: f64, gddr: f64) -> f64 {
+        let per_rate = self.watts.map_or(WATTS_PER_FLOP, |watts| watts / self.bf16_flops);
+        let allowed = (per_rate / WATTS_PER_FLOP).powf(power);
+        if self.make == Make::Gddr { (allowed * gddr).min(CLOCK_MOST) } else { allowed.min(1.0) }
+    }
+}
 
 impl ModelFacts {
     /// The format that a precision stands for: 4 bit floating point is that of the published checkpoint.

@@ -116,6 +116,7 @@ impl GpuFacts {
             int8_ops: spec.int8_ops_dense,
             fp4_flops: spec.fp4_flops_dense,
             link_bytes_per_s: spec.link_bytes_per_s_per_dir.unwrap_or(PCIE_BYTES_PER_S),
+            watts: spec.tdp_watts,
             make: Make::of(spec),
         }
     }

@@ -24,7 +24,37 @@ pub(super) struct Knee {
 }
 
 static STATED: LazyLock<Knee> = LazyLock::new(|| Knee::new(KNEE));
-static CALIBRATED: LazyLock<Knee> = LazyLock::new(|| Knee::new(Calibration::shipped().serving.knee));
+static WIDE: LazyLock<Knee> = LazyLock::new(|| Knee::new(Calibration::shipped().serving.knee));
+static NARROW: LazyLock<Knee> = LazyLock::new(|| Knee::new(Calibration::shipped().serving.knee_narrow));
+
+/// The smooth maximum of one exponent, by its table where that ships.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Meet {
+    exponent: f64,
+    table: Option<&'static Knee>,
+}
+
+impl Meet {
+    pub(super) fn new(exponent: f64) -> Self {
+        let mut shipped = [&WIDE, &NARROW].into_iter().map(|knee| &**knee);
+        Self { exponent, table: shipped.find(|knee| knee.exponent == exponent) }
+    }
+
+    /// The smooth maximum of memory and compute.
+    #[inline(always)]
+    pub(super) fn of<N: Num>(&self, memory: N, compute: N) -> N {
+        match self.table {
+            Some(table) => table.smooth_max(memory, compute),
+            None => by_formula(self.exponent, memory, compute),
+        }
+    }
+}
+
+/// The smooth maximum of an exponent without a table.
+#[inline(never)]
+fn by_formula<N: Num>(exponent: f64, a: N, b: N) -> N {
+    N::from_fn(|lane| smooth_max_of(exponent, a.lane(lane), b.lane(lane)))
+}
 
 impl Knee {
     fn new(exponent: f64) -> Self {
@@ -48,11 +78,6 @@ impl Knee {
             *piece = [left, s0, 3.0 * rise - 2.0 * s0 - s1, s0 + s1 - 2.0 * rise];
         }
         Self { exponent, pieces }
-    }
-
-    /// The table of the shipped calibration, if it has this exponent.
-    pub(super) fn shipped(exponent: f64) -> Option<&'static Self> {
-        Some(&*CALIBRATED).filter(|knee| knee.exponent == exponent)
     }
 
     /// `(a^p + b^p)^(1/p)`: at least the larger, at most `2^(1/p)` times it. Negative numbers count as 0.
@@ -100,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_table_is_the_formula() {
-        for knee in [&*STATED, &*CALIBRATED] {
+        for knee in [&*STATED, &*WIDE, &*NARROW] {
             let mut last = 0.0;
             for step in 0..=100_000 {
                 let r = (f64::from(step) / 100_000.0).powi(3);

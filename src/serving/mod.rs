@@ -53,7 +53,7 @@ pub use roofline::{
     NARROW_STREAM_SHARE, StepCost, decode_step_cost, decode_step_secs, experts_touched, prefill_cost,
     prefill_secs,
 };
-pub use setup::{Draft, MEMORY_SHARE, PerfError, PerfMemory, Setup, YEAR};
+pub use setup::{Draft, LARGE_GPU_BYTES, MEMORY_SHARE, PerfError, PerfMemory, Setup, YEAR};
 pub use speed::Speed;
 pub use steady::{Limit, Shape, Steady, accepted_tokens, steady};
 pub use weeks::{WeekShape, Weeks};

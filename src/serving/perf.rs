@@ -13,12 +13,12 @@
 
 use super::calibration::{ByEngine, Calibration, ServingConstants};
 use super::engine::Engine;
-use super::facts::{GpuFacts, Make, ModelFacts};
+use super::facts::{GpuFacts, Make, ModelFacts, PCIE_BYTES_PER_S};
 use super::format::{WeightFormat, Width};
-use super::knee::{Knee, smooth_max_of};
+use super::knee::Meet;
 use super::memory::STEP_TOKENS;
 use super::roofline::within;
-use super::setup::{Parts, PerfError, PerfMemory, Setup, check, memory};
+use super::setup::{Parts, PerfError, PerfMemory, Setup, check, memory, vllm_sequences};
 use crate::stats::Num;
 
 /// A link above this is NVLink, Infinity Fabric or their like, in bytes per second.
@@ -59,10 +59,18 @@ impl<N: Num> PerfStep<N> {
 }
 
 /// Memory and compute of one stream: seconds to read it once, seconds per token.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Stream {
     read: f64,
     per_token: f64,
+    meet: Meet,
+}
+
+impl Stream {
+    #[inline(always)]
+    fn secs<N: Num>(&self, passes: N, tokens: N) -> N {
+        self.meet.of(passes * self.read, tokens * self.per_token)
+    }
 }
 
 /// A deployment, prepared: cheap to evaluate at any batch and lengths.
@@ -93,8 +101,7 @@ pub struct Perf<N = f64> {
     pub(super) prompt_fixed: f64,
     step_fixed: f64,
     per_sequence: f64,
-    knee: f64,
-    table: Option<&'static Knee>,
+    meet: Meet,
     pub(super) data_parallel: f64,
     pipeline: f64,
     drafted: N,
@@ -117,6 +124,12 @@ fn of(by: &ByEngine, engine: Engine) -> f64 {
     }
 }
 
+/// Sequences at once where nothing is stated: what is calibrated, on small GPUs no more than vLLM's default there.
+fn default_sequences(gpu: &GpuFacts, engine: Engine, c: &ServingConstants) -> f64 {
+    let calibrated = of(&c.sequences, engine);
+    if engine == Engine::Vllm { calibrated.min(vllm_sequences(gpu)) } else { calibrated }
+}
+
 /// Rates of one GPU with the calibrated shares.
 struct Rates<'a> {
     gpu: &'a GpuFacts,
@@ -128,25 +141,66 @@ impl Rates<'_> {
     fn stream(&self, format: WeightFormat) -> f64 {
         let share = match format.width() {
             Width::Sixteen => self.c.stream_16,
-            Width::Eight => self.c.stream_8,
-            Width::Four => self.c.stream_4,
+            Width::Eight | Width::Four => self.c.stream_narrow,
         };
-        within(self.gpu.bandwidth_bytes_per_s * share, 1.0)
+        within(self.bandwidth() * share, 1.0)
+    }
+
+    /// What the memory delivers, before the share of a format.
+    fn bandwidth(&self) -> f64 {
+        let gddr = self.gpu.make == Make::Gddr;
+        self.gpu.bandwidth_bytes_per_s * if gddr { self.c.stream_gddr } else { 1.0 }
+    }
+
+    /// Where memory and compute meet for weights of a format.
+    fn meet(&self, format: WeightFormat) -> Meet {
+        Meet::new(if format.width() == Width::Sixteen { self.c.knee } else { self.c.knee_narrow })
+    }
+
+    /// A share of a rate, at the clock that the power allows.
+    fn share(&self, rate: f64, share: f64) -> f64 {
+        rate * share * self.gpu.clock(self.c.compute_power, self.c.compute_gddr)
+    }
+
+    /// What collectives over `ranks` GPUs get of the link, in bytes per second. Without a link of their own they go
+    /// through the host: the more GPUs the more crowded, and no faster where the slots are.
+    fn link(&self, fast: bool, ranks: f64) -> f64 {
+        let (own, c) = (self.gpu.link_bytes_per_s, self.c);
+        let crowd = (0.5 * ranks.max(2.0)).powf(c.link_pcie_crowd);
+        let rate = if fast { own * c.link } else { own.min(PCIE_BYTES_PER_S) * c.link_pcie / crowd };
+        within(rate, 1.0)
+    }
+
+    /// Activations of the routed experts of one token, in seconds.
+    fn expert_activation(&self, model: &ModelFacts, tp: f64) -> f64 {
+        let bytes = model.experts.map_or(0.0, |e| {
+            e.top_k * e.layers * (2.0 * model.hidden + 3.0 * e.width / tp) * ACTIVATION_BYTES
+        });
+        self.c.expert_passes * bytes / self.gpu.bandwidth_bytes_per_s
+    }
+
+    /// Kernels of a layer of experts beyond what they read and compute, in today's seconds.
+    fn expert_layer_secs(&self, format: WeightFormat) -> f64 {
+        self.c.expert_layer_secs + if self.widens(format) { self.c.widened_layer_secs } else { 0.0 }
+    }
+
+    /// Whether weights of 4 bit have to be widened, for want of arithmetic of their own.
+    fn widens(&self, format: WeightFormat) -> bool {
+        format.width() == Width::Four && self.gpu.fp4_flops.is_none()
     }
 
     fn expert_stream(&self, format: WeightFormat) -> f64 {
-        let widened = format.width() == Width::Four && self.gpu.fp4_flops.is_none();
-        let factor = if widened { self.c.stream_experts_widened } else { 1.0 };
+        let factor = if self.widens(format) { self.c.stream_experts_widened } else { 1.0 };
         self.stream(format) / self.c.stream_16.max(1e-6) * self.c.stream_experts * factor
     }
 
     fn compute(&self, format: WeightFormat) -> f64 {
         let bf16 = self.gpu.bf16_flops;
-        let widened = bf16 * self.c.compute_widened;
-        let native = |rate: Option<f64>, share: f64| rate.map_or(widened, |rate| rate * share);
+        let widened = self.share(bf16, self.c.compute_widened);
+        let native = |rate: Option<f64>, share: f64| rate.map_or(widened, |rate| self.share(rate, share));
         let rate = match format {
-            WeightFormat::Fp32 => 0.5 * bf16 * self.c.compute_16,
-            WeightFormat::Fp16 | WeightFormat::Bf16 => bf16 * self.c.compute_16,
+            WeightFormat::Fp32 => 0.5 * self.share(bf16, self.c.compute_16),
+            WeightFormat::Fp16 | WeightFormat::Bf16 => self.share(bf16, self.c.compute_16),
             WeightFormat::Fp8 => native(self.gpu.fp8_flops, self.c.compute_8),
             WeightFormat::Int8 => native(self.gpu.int8_ops, self.c.compute_8),
             WeightFormat::Mxfp4 | WeightFormat::Nvfp4 => native(self.gpu.fp4_flops, self.c.compute_4),
@@ -202,10 +256,12 @@ impl<N: Num> Perf<N> {
         let stream = |params: f64, format: WeightFormat| Stream {
             read: params * format.bytes_per_weight() / tp / rates.stream(format),
             per_token: 2.0 * params / tp / rates.compute(format),
+            meet: rates.meet(format),
         };
         let head = Stream {
             read: model.head_params * 2.0 / tp / rates.stream(parts.dense),
             per_token: 2.0 * model.head_params / tp / rates.compute(WeightFormat::Bf16),
+            meet: rates.meet(WeightFormat::Bf16),
         };
         let layers = model.layers;
         let pace = if setup.engine == Engine::TrtLlm { c.maturing_trtllm } else { c.maturing };
@@ -217,7 +273,7 @@ impl<N: Num> Perf<N> {
         let latent = if model.mla.is_some() { c.latent_layer_secs } else { 0.0 };
 
         let fast = gpu.link_bytes_per_s > FAST_LINK;
-        let link = within(gpu.link_bytes_per_s * if fast { c.link } else { c.link_pcie }, 1.0);
+        let link = rates.link(fast, tp);
         let reduce = if fast { c.all_reduce_secs } else { c.all_reduce_pcie_secs }
             * (1.0 + c.all_reduce_growth * (tp.max(2.0) / 2.0).log2());
         let split = if tp > 1.0 { 2.0 * layers } else { 0.0 };
@@ -234,14 +290,15 @@ impl<N: Num> Perf<N> {
         let (decode_pair, prefill_pair) = model.mla.map_or((grouped, grouped), |m| {
             (2.0 * model.heads * (2.0 * m.latent + m.rope), 2.0 * model.heads * (m.nope + m.rope + m.value))
         });
-        let attention_rate = within(gpu.bf16_flops * c.compute_attention * vendor * tp, 1.0);
-        let kv_secs = setup.kv.bytes_per_kv() * model.kv_copies(tp)
-            / tp
-            / within(gpu.bandwidth_bytes_per_s * c.stream_kv, 1.0);
-        let experts = model.experts.map_or_else(Stream::default, |e| Stream {
-            read: e.params * parts.experts.bytes_per_weight() / ranks / rates.expert_stream(parts.experts),
+        let attention_rate = within(rates.share(gpu.bf16_flops, c.compute_attention) * vendor * tp, 1.0);
+        let kv_secs =
+            setup.kv.bytes_per_kv() * model.kv_copies(tp) / tp / within(rates.bandwidth() * c.stream_kv, 1.0);
+        let routed = model.experts.map_or(0.0, |e| e.params);
+        let experts = Stream {
+            read: routed * parts.experts.bytes_per_weight() / ranks / rates.expert_stream(parts.experts),
             per_token: 2.0 * expert_active / ranks / (rates.compute(parts.experts) * c.compute_experts),
-        });
+            meet: rates.meet(parts.experts),
+        };
         let spread = if dp > 1.0 { ranks } else { 1.0 };
         Self {
             attention: stream(model.attention_params, parts.attention),
@@ -253,16 +310,8 @@ impl<N: Num> Perf<N> {
                 (1.0 - (e.top_k / e.count.max(1.0)).clamp(0.0, 0.999)).ln() * c.routing_skew
             }),
             imbalance: if setup.expert_parallel { c.expert_imbalance } else { 1.0 },
-            expert_activation: model.experts.map_or(0.0, |e| {
-                c.expert_passes
-                    * e.top_k
-                    * e.layers
-                    * (2.0 * model.hidden + 3.0 * e.width / tp)
-                    * ACTIVATION_BYTES
-                    / spread
-                    / gpu.bandwidth_bytes_per_s
-            }),
-            expert_fixed: expert_layers * c.expert_layer_secs * maturity,
+            expert_activation: rates.expert_activation(model, tp) / spread,
+            expert_fixed: expert_layers * rates.expert_layer_secs(parts.experts) * maturity,
             kv: model.kv_elements * kv_secs,
             kv_window: window_elements * kv_secs,
             window,
@@ -286,8 +335,7 @@ impl<N: Num> Perf<N> {
             },
             step_fixed: of(&c.step_secs, setup.engine) * maturity,
             per_sequence: sequence_secs * maturity,
-            knee: c.knee,
-            table: Knee::shipped(c.knee),
+            meet: Meet::new(c.knee),
             data_parallel: dp,
             pipeline: f64::from(setup.pipeline_parallel),
             drafted: setup.draft.map_or(N::of(0.0), |d| d.tokens.at_least(0.0).at_most(64.0)),
@@ -296,25 +344,13 @@ impl<N: Num> Perf<N> {
                 .draft
                 .map_or(N::of(0.0), |d| d.tokens.at_least(0.0) * d.cost_share.at_least(0.0)),
             memory,
-            sequences_max: setup.max_sequences.unwrap_or_else(|| of(&c.sequences, setup.engine)).max(1.0),
+            sequences_max: setup
+                .max_sequences
+                .unwrap_or_else(|| default_sequences(gpu, setup.engine, c))
+                .max(1.0),
             ttft_fixed: of(&c.ttft_secs, setup.engine),
             constants: *c,
         }
-    }
-
-    /// The smooth maximum of memory and compute.
-    #[inline(always)]
-    fn meet(&self, a: N, b: N) -> N {
-        match self.table {
-            Some(table) => table.smooth_max(a, b),
-            None => meet_by_formula(self.knee, a, b),
-        }
-    }
-
-    /// Weights that every token of a step meets.
-    #[inline(always)]
-    fn stream(&self, stream: &Stream, passes: N, tokens: N) -> N {
-        self.meet(passes * stream.read, tokens * stream.per_token)
     }
 
     /// Seconds for a context in full layers, and in sliding ones up to their window.
@@ -341,14 +377,13 @@ impl<N: Num> Perf<N> {
         let tokens = verified + prompts;
         let passes = (tokens / STEP_TOKENS).at_least(1.0);
 
-        let dense_secs = self.stream(&self.attention, passes, tokens)
-            + self.stream(&self.feed_forward, passes, tokens)
-            + self.meet(N::of(self.head.read), verified * self.head.per_token);
+        let dense_secs = self.attention.secs(passes, tokens)
+            + self.feed_forward.secs(passes, tokens)
+            + self.head.secs(N::of(1.0), verified);
         let expert_secs = if self.has_experts {
             let everywhere = tokens * self.data_parallel;
             let touched = (everywhere / passes * -self.miss_ln).found_within();
-            self.meet(touched * passes * self.experts.read, everywhere * self.experts.per_token)
-                * self.imbalance
+            self.experts.secs(touched * passes, everywhere) * self.imbalance
                 + everywhere * self.expert_activation
                 + passes * self.expert_fixed
         } else {
@@ -356,7 +391,7 @@ impl<N: Num> Perf<N> {
         };
         let read = decoding * self.seen(context, self.kv, self.kv_window);
         let scored = verified * self.seen(context, self.decode_pair, self.decode_pair_window);
-        let attention_secs = self.meet(read, scored)
+        let attention_secs = self.meet.of(read, scored)
             + prompts * self.seen(prompt_context, self.prefill_pair, self.prefill_pair_window);
         PerfStep {
             dense_secs,
@@ -375,10 +410,4 @@ impl<N: Num> Perf<N> {
     pub(super) fn with_drafts(&self, step_secs: N) -> N {
         step_secs * (self.draft_cost + 1.0)
     }
-}
-
-/// The smooth maximum of an exponent without a table.
-#[inline(never)]
-fn meet_by_formula<N: Num>(exponent: f64, a: N, b: N) -> N {
-    N::from_fn(|lane| smooth_max_of(exponent, a.lane(lane), b.lane(lane)))
 }

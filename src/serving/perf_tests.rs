@@ -375,3 +375,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn experts_take_about_what_published_kernels_take() {
+    // vLLM's fused experts of Qwen3 30B-A3B on an H100 SXM, bfloat16, all 48 layers: aiconfigurator 095f58a,
+    // systems/data/h100_sxm/moe, power law 1.01.
+    let plain = Setup::new(1, WeightFormat::Bf16, Precision::Bf16, Engine::Vllm);
+    let perf = Perf::prepare(&model("qwen3-30b-a3b"), &h100(), &plain).unwrap();
+    for (tokens, kernels) in [(16.0, 10.88e-3), (64.0, 18.78e-3), (128.0, 20.56e-3)] {
+        close(perf.step(tokens, 800.0, 0.0, 0.0).expert_secs, kernels, 0.12);
+    }
+    close(perf.step(0.0, 0.0, 2048.0, 0.0).expert_secs, 46.67e-3, 0.25);
+}
+
+#[test]
+fn power_holds_the_clock_of_a_server_down_and_a_card_may_exceed_its_data_sheet() {
+    let clock = |id: &str| gpu(id).clock(0.3, 0.8);
+    assert!(clock("b200-sxm-180gb") < clock("h100-sxm-80gb") && clock("h100-sxm-80gb") < 1.0);
+    assert_eq!(clock("a100-sxm-80gb"), 1.0, "power does not bind it");
+    assert_eq!(clock("rtx-4090"), 1.1);
+    assert!(clock("l40s") < clock("rtx-pro-6000-server") && clock("rtx-pro-6000-server") < 1.0);
+    let mut unknown = h100();
+    unknown.watts = None;
+    assert_eq!(unknown.clock(0.3, 0.8), 1.0);
+}
+
+#[test]
+fn vllm_leaves_for_kv_what_its_runs_report() {
+    // 41,408 tokens on an RTX 4090 with 256 sequences at once (LLMServingSim's run of vLLM 0.19).
+    let mut plain = Setup::new(1, WeightFormat::Bf16, Precision::Bf16, Engine::Vllm);
+    plain.max_sequences = Some(256.0);
+    let held = |gpu: &GpuFacts, setup: &Setup| {
+        let memory = Perf::prepare(&model("llama-3.1-8b"), gpu, setup).unwrap().memory;
+        (memory.kv_bytes / memory.kv_bytes_per_token, memory.working_bytes)
+    };
+    let card = held(&gpu("rtx-4090"), &plain);
+    close(card.0, 41_408.0, 0.05);
+    plain.max_sequences = None;
+    assert_eq!(held(&gpu("rtx-4090"), &plain), card, "256 is the default of a card");
+    // 4.76 GiB of activations and 0.14 GiB beside them on an H100.
+    close(held(&h100(), &plain).1, 4.90 * 1_073_741_824.0, 0.01);
+    // gpt-oss-120b is made for one H100.
+    let mxfp4 = Setup::new(1, WeightFormat::Mxfp4, Precision::Bf16, Engine::Vllm);
+    let served = Perf::prepare(&model("gpt-oss-120b"), &h100(), &mxfp4).unwrap().at_full_load(&CHAT);
+    assert!(served.running > 16.0, "{served:?}");
+}
+
+#[test]
+fn gpus_without_nvlink_sum_through_their_host_and_the_more_the_slower() {
+    let per_token = |tp: u32| {
+        let perf = Perf::prepare(&model("qwen3-32b"), &gpu("rtx-pro-6000-server"), &setup(tp)).unwrap();
+        let collective = |tokens: f64| perf.step(0.0, 0.0, tokens, 0.0).collective_secs;
+        collective(2000.0) - collective(1000.0)
+    };
+    // A ring alone would take 1.5 times as long on four GPUs as on two.
+    assert!(per_token(4) > 1.5 * per_token(2));
+}

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::engine::Engine;
 use super::facts::{GpuFacts, ModelFacts};
 use super::format::{WeightFormat, Width};
+use super::memory::STEP_TOKENS;
 use super::roofline::within;
 use super::{Precision, accepted_tokens};
 use crate::stats::Num;
@@ -136,8 +137,51 @@ pub enum PerfError {
     },
 }
 
-/// Runtime, graphs, buffers and activations per GPU, in bytes: what the published runs leave for KV agrees with it.
+/// Runtime, graphs, buffers and activations per GPU of engines other than vLLM, in bytes: what the published runs leave
+/// for KV agrees with it.
 const WORKING_BYTES: f64 = 2.0e9;
+
+/// vLLM: libraries and buffers outside of PyTorch, one GPU and several, in bytes. Source: measured by llm-d-benchmark's
+/// config_explorer on H100, 0.13 to 0.14 and 0.55 GiB.
+const RUNTIME_BYTES: (f64, f64) = (0.15e9, 0.59e9);
+
+/// vLLM: bytes that sampling takes per sequence and word of the vocabulary; it is tried with as many sequences as may
+/// run before memory is shared out, and is then the peak. Source: the same, activations of 4.76 GiB for 1,024 sequences
+/// of Llama 3.1 8B, 5.64 of Qwen3 32B, 7.38 of gpt-oss: 38.5 to 38.9 bytes each.
+const SAMPLING_BYTES: f64 = 38.8;
+
+/// Share of the room beside the weights that sampling takes at most: who is short of it runs fewer sequences, and
+/// gpt-oss-120b serves from one H100 although 1,024 sequences of its vocabulary would leave nothing for KV.
+const SAMPLING_SHARE: f64 = 0.5;
+
+/// vLLM: bytes of activations of a step per token, unit of width and GPU, and those that tensor parallelism divides.
+const ACTIVATION_BYTES: (f64, f64) = (8.0, 14.0);
+
+/// Memory from which vLLM takes its larger defaults: 1,024 sequences and 8,192 tokens a step instead of 256 and 2,048.
+/// Source: vLLM 0.11, `EngineArgs._set_default_args`, read 2026-11-24.
+pub const LARGE_GPU_BYTES: f64 = 70.0 * 1_073_741_824.0;
+
+/// Sequences that vLLM runs at once where nothing is stated.
+pub(super) fn vllm_sequences(gpu: &GpuFacts) -> f64 {
+    if gpu.memory_bytes >= LARGE_GPU_BYTES { 1024.0 } else { 256.0 }
+}
+
+/// Memory of one GPU that neither weights nor KV take, in bytes.
+fn working_bytes<N: Num>(model: &ModelFacts, gpu: &GpuFacts, setup: &Setup<N>, weights_bytes: f64) -> f64 {
+    if setup.engine != Engine::Vllm {
+        return WORKING_BYTES;
+    }
+    let sequences = setup.max_sequences.unwrap_or_else(|| vllm_sequences(gpu));
+    let vocabulary = model.head_params / model.hidden.max(1.0);
+    let tokens = if gpu.memory_bytes >= LARGE_GPU_BYTES { STEP_TOKENS } else { 0.25 * STEP_TOKENS };
+    let (whole, divided) = ACTIVATION_BYTES;
+    let activations = tokens * model.hidden * (whole + divided / f64::from(setup.tensor_parallel.max(1)));
+    let (alone, several) = RUNTIME_BYTES;
+    let runtime = if setup.gpus() > 1.0 { several } else { alone };
+    let room = MEMORY_SHARE * gpu.memory_bytes - weights_bytes / setup.gpus() - runtime;
+    let sampling = (SAMPLING_BYTES * sequences * vocabulary).min(SAMPLING_SHARE * room);
+    runtime + activations.max(sampling)
+}
 
 /// Memory of one replica, in bytes over all its GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
@@ -248,7 +292,7 @@ pub(super) fn memory<N: Num>(
     let routed = experts * parts.experts.bytes_per_weight();
     let weights_bytes = measured.unwrap_or(routed + (tables + attention + rest))
         + (copies - 1.0) * (tables + attention + rest);
-    let working_bytes = WORKING_BYTES * gpus;
+    let working_bytes = working_bytes(model, gpu, setup, weights_bytes) * gpus;
     let usable_bytes = setup.memory_share.at_least(0.0).at_most(1.0) * (gpus * gpu.memory_bytes);
     let kv_bytes = usable_bytes - weights_bytes - working_bytes;
     if !kv_bytes.any_above(0.0) {

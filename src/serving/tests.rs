@@ -51,6 +51,7 @@ fn gpu(memory_bytes: f64, bandwidth: f64, bf16: f64) -> GpuFacts {
         int8_ops: Some(2.0 * bf16),
         fp4_flops: None,
         link_bytes_per_s: 450e9,
+        watts: None,
         make: Make::Hbm,
     }
 }

@@ -73,8 +73,7 @@ fn scaled(base: &Calibration, x: &[f64]) -> Calibration {
     let f: Vec<f64> = x.iter().map(|x| x.clamp(-BOUND, BOUND).exp()).collect();
     let mut c = base.clone();
     let s = &mut c.serving;
-    for share in [&mut s.stream_16, &mut s.stream_8, &mut s.stream_4, &mut s.stream_kv, &mut s.stream_experts]
-    {
+    for share in [&mut s.stream_16, &mut s.stream_narrow, &mut s.stream_kv, &mut s.stream_experts] {
         *share = (*share * f[0]).min(1.0);
     }
     for share in [

@@ -22,7 +22,7 @@ fn card() -> MeasuredDevice {
 const TODAY: Date = date(2026, 11, 24);
 
 fn rows(device: &MeasuredDevice, ask: &ServeAsk) -> Vec<ServeRow> {
-    would_serve(device, Catalog::shipped(), ask, TODAY)
+    would_serve(device, Catalog::shipped(), Calibration::shipped(), ask, TODAY)
 }
 
 fn of<'a>(rows: &'a [ServeRow], model: &str) -> &'a ServeRow {

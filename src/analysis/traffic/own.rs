@@ -5,8 +5,8 @@ use crate::pricing::CapacityTerms;
 use crate::routing::{Endpoint, SelfHosted};
 use crate::scenario::OwnFacts;
 use crate::serving::{
-    Calibration, Deployment, Engine, Preemption, Scaling, ServingError, Speed, Steady, decode_step_secs,
-    prefill_secs,
+    Calibration, Deployment, Engine, LARGE_GPU_BYTES, Preemption, Scaling, ServingError, Speed, Steady,
+    decode_step_secs, prefill_secs,
 };
 use crate::sim::{
     AutoScaling, KvWindow, Pace, PoolSpec, PrefillPool, ReplicaLimits, ReplicaScaling, SpotInterruptions,
@@ -17,7 +17,6 @@ use super::ask::{DAY, TrafficAsk};
 /// Tokens of a step: vLLM's defaults for an API server, on GPUs with 70 GiB or more and on smaller ones.
 /// Source: vLLM 0.11, `EngineArgs._set_default_args` (`max_num_batched_tokens`), read 2026-11-24.
 const STEP_TOKENS: (u32, u32) = (8_192, 2_048);
-const LARGE_GPU_BYTES: f64 = 70.0 * 1024.0 * 1024.0 * 1024.0;
 
 /// Time between two looks of an autoscaler, and how long it waits before it stops a replica: Kubernetes' defaults
 /// (`--horizontal-pod-autoscaler-sync-period`, `stabilizationWindowSeconds`), read 2026-11-24.

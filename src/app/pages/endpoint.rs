@@ -22,8 +22,7 @@ use crate::routing::{Endpoint, SelfHosted, Serves};
 use crate::scenario::fixed;
 use crate::scenario::labels::describe;
 use crate::serving::{
-    Calibration, Deployment, Efficiency, Engine, Fleet, GpuFacts, ModelFacts, Precision, Scaling,
-    Speculative, Speed,
+    Deployment, Efficiency, Engine, Fleet, GpuFacts, ModelFacts, Precision, Scaling, Speculative, Speed,
 };
 use crate::stats::Estimate;
 use crate::stats::quantities::Instantiate as _;
@@ -370,7 +369,13 @@ fn own_ui(
             FIELD,
             vec![
                 Box::new(|ui: &mut Ui| {
-                    speed_ui(ui, &deployment_form, &mut deployment.engine, &mut deployment.efficiency);
+                    speed_ui(
+                        ui,
+                        &deployment_form,
+                        view.calibration.residual_p95(),
+                        &mut deployment.engine,
+                        &mut deployment.efficiency,
+                    );
                 }),
                 Box::new(|ui: &mut Ui| {
                     deployment_form.quantity(ui, "memory_share", &mut deployment.memory_share);
@@ -387,15 +392,21 @@ fn own_ui(
     });
 }
 
-/// Where the speed comes from: the calibrated model of an engine, or efficiencies that one states.
-fn speed_ui(ui: &mut Ui, form: &Form<'_>, engine: &mut Option<Engine>, stated: &mut Efficiency<Estimate>) {
+/// Where the speed comes from: the calibrated model of an engine, whose error on unseen rows has a 95th percentile of
+/// `p95` as a factor, or efficiencies that one states.
+fn speed_ui(
+    ui: &mut Ui,
+    form: &Form<'_>,
+    p95: f64,
+    engine: &mut Option<Engine>,
+    stated: &mut Efficiency<Estimate>,
+) {
     let mut options = vec![(None, "Efficiencies that I state".to_owned())];
     let served = Engine::ALL.iter().filter(|engine| **engine != Engine::LlamaCpp);
     options.extend(served.map(|engine| (Some(*engine), format!("Measurements of {}", engine.label()))));
     choice(ui, "Speed from", engine, &options);
     form.problems_of(ui, "engine");
     if let Some(engine) = engine {
-        let p95 = Calibration::shipped().residual_p95();
         let (less, more) = (100.0 * (1.0 - 1.0 / p95), 100.0 * (p95 - 1.0));
         let text = format!(
             "Calibrated to published runs of {} and others; on GPUs and models that the fit had not seen, nine of ten \

@@ -60,7 +60,7 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     }
     let state = &mut session.machine;
     if let Some(run) = &shown.run {
-        keep_answer(state, shown.counted, run, view.catalog);
+        keep_answer(state, shown.counted, run, view);
     }
     sentence(ui, &verdict(shown));
     ui.add_space(space::S);
@@ -105,7 +105,8 @@ pub fn ui(ui: &mut Ui, session: &mut Session, view: &View<'_>, out: &mut Outbox)
     });
 }
 
-fn keep_answer(state: &mut MachineState, counted: u64, run: &Run, catalog: &Catalog) {
+fn keep_answer(state: &mut MachineState, counted: u64, run: &Run, view: &View<'_>) {
+    let catalog = view.catalog;
     let same = |answer: &Answer| {
         answer.counted == counted && answer.ask == state.ask && answer.memory_bytes == state.memory_bytes
     };
@@ -114,8 +115,8 @@ fn keep_answer(state: &mut MachineState, counted: u64, run: &Run, catalog: &Cata
     }
     let device = MeasuredDevice::of(run, catalog, state.memory_bytes).map_err(|error| error.to_string());
     let day = run.began.get(..10).and_then(|day| day.parse().ok()).unwrap_or(jiff::civil::date(2000, 1, 1));
-    let rows =
-        device.as_ref().map_or_else(|_| Vec::new(), |device| would_serve(device, catalog, &state.ask, day));
+    let serves = |device: &MeasuredDevice| would_serve(device, catalog, view.calibration, &state.ask, day);
+    let rows = device.as_ref().map_or_else(|_| Vec::new(), serves);
     state.answer = Some(Answer {
         counted,
         ask: state.ask,

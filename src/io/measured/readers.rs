@@ -455,6 +455,12 @@ fn other(record: &Record<'_>) -> Read {
     }])
 }
 
+/// An A100 is taken for one with NVLink unless the note says that there is none.
+fn without_nvlink(gpu: &str, note: &str) -> String {
+    let bare = gpu.contains("A100") && !gpu.contains("PCIe") && note.contains("no NVLink");
+    if bare { format!("{gpu} PCIe 80GB") } else { gpu.to_owned() }
+}
+
 /// llama.cpp and others on one machine: one stream.
 ///
 /// `tgN` generates N tokens from an empty context, `...@dD` from a context of D; `main` of 2023 split by rows.
@@ -488,6 +494,7 @@ fn llama_cpp(record: &Record<'_>) -> Read {
     };
     Ok(vec![Measured {
         weights: stated(record.text("quant"))?,
+        gpu: without_nvlink(gpu, record.text("note")),
         parallel: Some((record.count("n_gpus").unwrap_or(1), 1, 1)),
         rows_split: of_main,
         published: Figures { tokens_per_sec: Some(rate), ..Figures::default() },
