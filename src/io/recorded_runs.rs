@@ -96,6 +96,9 @@ fn read_run(path: &Path, left_out: &mut Vec<(String, String)>) -> Result<Recorde
     let weights = weights.filter(|format| format != "auto").unwrap_or_else(|| "bf16".to_owned());
     let kv = text(&settings["kv_cache_dtype"]).unwrap_or_else(|| "auto".to_owned());
     let unknown = |field, value: &str| RunFileError::Unknown { field, value: value.to_owned() };
+    let weights =
+        WeightFormat::parse(&weights).map_err(|_| unknown("the format of the weights", &weights))?;
+    let kv = Precision::parse(&kv).map_err(|_| unknown("the format of the KV", &kv))?;
     let requests = requests(&text_of(path)?, &file, left_out);
     if requests.is_empty() {
         return Err(RunFileError::NoRequests);
@@ -105,8 +108,8 @@ fn read_run(path: &Path, left_out: &mut Vec<(String, String)>) -> Result<Recorde
         model,
         gpu: text(&meta["hardware"]["device_name"]),
         engine: Engine::Vllm,
-        weights: WeightFormat::parse(&weights).map_err(|_| unknown("the format of the weights", &weights))?,
-        kv: Precision::parse(&kv).map_err(|_| unknown("the format of the KV", &kv))?,
+        weights,
+        kv,
         parallel: (
             parallel("tensor_parallel_size"),
             parallel("pipeline_parallel_size"),
