@@ -92,12 +92,20 @@ fn read_run(path: &Path, left_out: &mut Vec<(String, String)>) -> Result<Recorde
     let whole = |name: &str, otherwise: u64| settings[name].as_u64().unwrap_or(otherwise);
     let parallel = |name: &str| u32::try_from(whole(name, 1)).unwrap_or(u32::MAX);
     let model = text(&meta["model"]).or_else(|| text(&settings["model"])).ok_or_else(|| missing("model"))?;
-    let weights = text(&settings["quantization"]).or_else(|| text(&settings["dtype"]));
-    let weights = weights.filter(|format| format != "auto").unwrap_or_else(|| "bf16".to_owned());
+    let quantized = text(&settings["quantization"]);
+    let plain = text(&settings["dtype"]).unwrap_or_else(|| "auto".to_owned());
     let kv = text(&settings["kv_cache_dtype"]).unwrap_or_else(|| "auto".to_owned());
     let unknown = |field, value: &str| RunFileError::Unknown { field, value: value.to_owned() };
-    let weights =
-        WeightFormat::parse(&weights).map_err(|_| unknown("the format of the weights", &weights))?;
+    let format =
+        |name: &str| WeightFormat::parse(name).map_err(|_| unknown("the format of the weights", name));
+    // What is computed in 16 bits may be stored in fewer: then the model was published so.
+    let weights = match (&quantized, plain.as_str()) {
+        (Some(name), _) => Some(format(name)?),
+        (None, "auto") => None,
+        (None, name) => {
+            Some(format(name)?).filter(|of| !matches!(of, WeightFormat::Bf16 | WeightFormat::Fp16))
+        }
+    };
     let kv = Precision::parse(&kv).map_err(|_| unknown("the format of the KV", &kv))?;
     let requests = requests(&text_of(path)?, &file, left_out);
     if requests.is_empty() {

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::catalog::{Catalog, GpuSpec};
+use crate::catalog::{Catalog, GpuSpec, NativeDtype};
 use crate::serving::{
     Calibration, Engine, GpuFacts, ModelFacts, Perf, PerfError, Precision, Setup, WeightFormat,
 };
@@ -35,21 +35,21 @@ pub struct RecordedRun {
     pub gpu: Option<String>,
     /// Engine.
     pub engine: Engine,
-    /// Format of the weights.
-    pub weights: WeightFormat,
+    /// Format of the weights; none is the one in which the model was published.
+    pub weights: Option<WeightFormat>,
     /// Format of the KV.
     pub kv: Precision,
     /// Tensor, pipeline and data parallelism, each at least 1.
     pub parallel: (u32, u32, u32),
     /// Whether whole experts are spread.
     pub expert_parallel: bool,
-    /// Most sequences at once.
+    /// Most sequences at once in each data-parallel copy.
     pub sequences_max: u32,
-    /// Most tokens of a step.
+    /// Most tokens of a step in each copy.
     pub step_tokens_max: u32,
     /// Longest prompt with its answer, in tokens; the model's own if none is named.
     pub context_max: Option<u64>,
-    /// Blocks of KV that the engine reports; the model of memory says if it does not.
+    /// Blocks of KV that each copy of the engine reports; the model of memory says if it does not.
     pub kv_blocks: Option<u64>,
     /// Tokens of a block.
     pub block_tokens: u32,
@@ -249,22 +249,28 @@ pub fn replay(
     let gpu = gpu_of(run, catalog)?;
     let model = catalog.model_named(&run.model).ok_or_else(|| RunError::Model(run.model.clone()))?;
     let (tensor, pipeline, data) = run.parallel;
+    let copies = data.max(1);
+    let sequences_max = run.sequences_max.saturating_mul(copies);
+    let weights = run.weights.unwrap_or_else(|| published(model.native_dtype));
     let setup = Setup {
         pipeline_parallel: pipeline,
         data_parallel: data,
         expert_parallel: run.expert_parallel,
         memory_share: run.memory_share,
-        max_sequences: Some(f64::from(run.sequences_max)),
-        ..Setup::new(tensor, run.weights, run.kv, run.engine)
+        max_sequences: Some(f64::from(sequences_max)),
+        ..Setup::new(tensor, weights, run.kv, run.engine)
     };
     let facts = (ModelFacts::from_spec(model), GpuFacts::from_spec(gpu));
     let perf = Perf::with(&facts.0, &facts.1, &setup, &calibration.serving)?;
     let per_token = perf.memory.kv_bytes_per_token + perf.memory.kv_bytes_per_token_window;
     let fitting = perf.memory.kv_bytes / per_token / f64::from(run.block_tokens);
     let limits = ReplicaLimits {
-        sequences_max: run.sequences_max,
-        step_tokens_max: run.step_tokens_max,
-        kv_blocks: run.kv_blocks.unwrap_or(fitting.clamp(1.0, 1e15) as u64),
+        sequences_max,
+        step_tokens_max: run.step_tokens_max.saturating_mul(copies),
+        kv_blocks: match run.kv_blocks {
+            Some(blocks) => blocks.saturating_mul(u64::from(copies)),
+            None => fitting.clamp(1.0, 1e15) as u64,
+        },
         block_tokens: run.block_tokens,
         context_max: run.context_max.unwrap_or(facts.0.context_max.clamp(1.0, 1e12) as u64),
         waiting_max: usize::MAX,
@@ -272,7 +278,7 @@ pub fn replay(
         swap_tokens_per_sec: None,
     };
     let kv_blocks = (limits.kv_blocks, run.kv_blocks.is_some());
-    let replica = Replica::new(limits, Pace::of(&perf, run.sequences_max), Role::Both, false);
+    let replica = Replica::new(limits, Pace::of(&perf, sequences_max), Role::Both, false);
     let simulated = played(replica, &run.requests)?;
     let recorded: Vec<RequestTimes> = run.requests.iter().map(|request| request.times).collect();
     Ok(ReplayedRun {
@@ -285,6 +291,17 @@ pub fn replay(
         spans: RunSpan::ALL.map(|span| compared(span, &run.requests, &recorded, &simulated)).to_vec(),
         throughput: throughput(&run.requests, &recorded, &simulated),
     })
+}
+
+/// The format in which a model was published.
+fn published(native: NativeDtype) -> WeightFormat {
+    match native {
+        NativeDtype::Fp16 => WeightFormat::Fp16,
+        NativeDtype::Bf16 => WeightFormat::Bf16,
+        NativeDtype::Fp8 => WeightFormat::Fp8,
+        NativeDtype::Mxfp4Experts => WeightFormat::Mxfp4,
+        NativeDtype::Int4Experts => WeightFormat::Int4,
+    }
 }
 
 /// The GPU that the record names, or one that a part of its name does: `RTXPRO6000` is an RTX PRO 6000.
@@ -452,7 +469,7 @@ mod tests {
             model: "llama-3.1-8b".to_owned(),
             gpu: Some("h100".to_owned()),
             engine: Engine::Vllm,
-            weights: WeightFormat::Bf16,
+            weights: None,
             kv: Precision::Bf16,
             parallel: (1, 1, 1),
             expert_parallel: false,
