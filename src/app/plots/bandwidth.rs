@@ -50,10 +50,11 @@ pub fn bandwidth_plot_ui(
         let hints = if vertical { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| {
-                if axis::log_label(mark, range, None).is_empty() {
-                    return String::new();
+                if axis::is_labelled(mark, range) {
+                    format::bytes(10f64.powf(mark.value))
+                } else {
+                    String::new()
                 }
-                format::bytes(10f64.powf(mark.value))
             })
             .label_spacing(if vertical { Rangef::new(14.0, 22.0) } else { Rangef::new(30.0, 44.0) })
             .tick_label_color(theme.text_weak)

@@ -87,7 +87,7 @@ fn label_of(
     range: &std::ops::RangeInclusive<f64>,
     tick: fn(f64) -> String,
 ) -> String {
-    if axis::log_label(mark, range, None).is_empty() { String::new() } else { tick(10f64.powf(mark.value)) }
+    if axis::is_labelled(mark, range) { tick(10f64.powf(mark.value)) } else { String::new() }
 }
 
 /// Bounds of both axes, as logarithms.

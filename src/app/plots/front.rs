@@ -57,15 +57,18 @@ pub fn front_ui(ui: &mut Ui, how: &FrontPlot<'_>) -> Option<usize> {
     let x = AxisHints::new_x().formatter(move |mark, range| {
         if !figure.is_log {
             (figure.tick)(mark.value)
-        } else if axis::log_label(mark, range, None).is_empty() {
-            String::new()
-        } else {
+        } else if axis::is_labelled(mark, range) {
             (figure.tick)(10f64.powf(mark.value))
+        } else {
+            String::new()
         }
     });
     let y = AxisHints::new_y().formatter(|mark: GridMark, range| {
-        let shown = !axis::log_label(mark, range, None).is_empty();
-        if shown { format!("${}", format::tick(10f64.powf(mark.value), 0.0)) } else { String::new() }
+        if axis::is_labelled(mark, range) {
+            format!("${}", format::tick(10f64.powf(mark.value), 0.0))
+        } else {
+            String::new()
+        }
     });
     let hover = |position: &HoverPosition<'_>| match position {
         HoverPosition::NearDataPoint { plot_name, index, .. } if *plot_name == FRONT => (how.hover)(*index),

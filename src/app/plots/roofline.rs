@@ -27,7 +27,7 @@ pub fn roofline_plot_ui(ui: &mut Ui, roofline: &Roofline, height: f32) {
         let hints = if vertical { egui_plot::AxisHints::new_y() } else { egui_plot::AxisHints::new_x() };
         hints
             .formatter(move |mark, range| {
-                if vertical && !axis::log_label(mark, range, None).is_empty() {
+                if vertical && axis::is_labelled(mark, range) {
                     return format::flops_per_sec(10f64.powf(mark.value))
                         .replace("FLOP/s", "")
                         .trim()

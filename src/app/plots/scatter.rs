@@ -50,7 +50,7 @@ pub fn scatter_ui(ui: &mut Ui, how: &Scatter<'_>) {
         let what = if vertical { "predicted" } else { "published" };
         hints
             .formatter(move |mark, range| {
-                let shown = !axis::log_label(mark, range, None).is_empty();
+                let shown = axis::is_labelled(mark, range);
                 if shown { tick(10f64.powf(mark.value)) } else { String::new() }
             })
             .label_spacing(if vertical { Rangef::new(14.0, 22.0) } else { Rangef::new(34.0, 46.0) })

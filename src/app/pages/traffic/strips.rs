@@ -3,6 +3,7 @@
 use std::cell::Cell as Shared;
 
 use eframe::egui::{Button, ComboBox, RichText, Slider, SliderClamping, Ui};
+use egui_plot::PlotPoint;
 
 use super::TrafficState;
 use crate::app::plots::axis::log;
@@ -123,6 +124,20 @@ fn end_of(played: &[Played]) -> f64 {
     played.iter().map(|one| one.traffic.window.secs / 3_600.0).fold(1e-3, f64::max)
 }
 
+/// A line for each plan, in its name and colour.
+fn lines<'a>(
+    played: &'a [Played],
+    theme: &Theme,
+    points: impl Fn(&'a Played) -> &'a [PlotPoint],
+) -> Vec<StripLine<'a>> {
+    let line = |one: &'a Played| StripLine {
+        name: &one.traffic.name,
+        color: theme.plan(one.plan),
+        points: points(one),
+    };
+    played.iter().map(line).collect()
+}
+
 /// Draws what happened over time, all on one axis and under one cursor.
 pub fn strips_ui(ui: &mut Ui, state: &mut TrafficState, played: &[Played], money: &Money) {
     let theme = Theme::of(ui.ctx());
@@ -132,15 +147,8 @@ pub fn strips_ui(ui: &mut Ui, state: &mut TrafficState, played: &[Played], money
     let until = state.playback.playing.then_some(state.playback.at).flatten();
     let mut cells: Vec<Cell<'_>> = Vec::new();
     for series in Series::ALL {
-        let lines: Vec<StripLine<'_>> = played
-            .iter()
-            .map(|one| StripLine {
-                name: &one.traffic.name,
-                color: theme.plan(one.plan),
-                points: one.line(series),
-            })
-            .filter(|line| line.points.iter().any(|point| point.y > 0.0))
-            .collect();
+        let mut lines = lines(played, &theme, |one| one.line(series));
+        lines.retain(|line| line.points.iter().any(|point| point.y > 0.0));
         if lines.is_empty() {
             continue;
         }
@@ -184,15 +192,8 @@ pub fn curves_ui(ui: &mut Ui, draft: &ScenarioDraft, state: &mut TrafficState, p
     };
     let mut cells: Vec<Cell<'_>> = Vec::new();
     for span in Span::ALL {
-        let lines: Vec<StripLine<'_>> = played
-            .iter()
-            .map(|one| StripLine {
-                name: &one.traffic.name,
-                color: theme.plan(one.plan),
-                points: one.curve(span),
-            })
-            .filter(|line| !line.points.is_empty())
-            .collect();
+        let mut lines = lines(played, &theme, |one| one.curve(span));
+        lines.retain(|line| !line.points.is_empty());
         let ends = || lines.iter().flat_map(|line| line.points).map(|point| point.x);
         let bounds = (ends().fold(f64::INFINITY, f64::min), ends().fold(f64::NEG_INFINITY, f64::max));
         if !bounds.0.is_finite() {
