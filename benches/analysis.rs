@@ -32,7 +32,7 @@ fn instant(criterion: &mut Criterion) {
 
 fn bench_forecast(criterion: &mut Criterion, name: &str, scenario: &Scenario, trials: u32) {
     criterion.bench_function(name, |bencher| {
-        bencher.iter(|| on_one_core(|| forecast(black_box(scenario), trials, &mut |_| true)));
+        bencher.iter(|| on_one_core(|| forecast(black_box(scenario), trials)));
     });
 }
 

@@ -246,7 +246,7 @@ fn same_seed_same_bytes_at_one_and_at_four_threads() {
     let scenario = checked(&mixed());
     let at = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| serde_json::to_string(&forecast(&scenario, 700, &mut |_| true)).expect("JSON"))
+        pool.install(|| serde_json::to_string(&forecast(&scenario, 700)).expect("JSON"))
     };
     assert_eq!(at(1), at(4));
 }
@@ -254,9 +254,11 @@ fn same_seed_same_bytes_at_one_and_at_four_threads() {
 #[test]
 fn a_stopped_forecast_is_the_whole_answer_of_fewer_draws() {
     let scenario = checked(&mixed());
-    let stopped = forecast(&scenario, 5000, &mut |_| false);
+    let watched = |go_on: bool| forecast_until(&scenario, 5000, &|| false, &mut |_| go_on);
+    let stopped = watched(false);
     assert!(stopped.header.draws > 0 && stopped.header.draws < 5000);
-    assert_eq!(stopped, forecast(&scenario, stopped.header.draws, &mut |_| true));
+    assert_eq!(stopped, forecast(&scenario, stopped.header.draws));
+    assert_eq!(watched(true), forecast(&scenario, 5000));
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn a_stop_within_a_block_keeps_what_was_drawn() {
     };
     let stopped = forecast_until(&scenario, 50_000, &stop, &mut |_| true);
     assert!((256..4096).contains(&stopped.header.draws), "{}", stopped.header.draws);
-    assert_eq!(stopped, forecast(&scenario, stopped.header.draws, &mut |_| true));
+    assert_eq!(stopped, forecast(&scenario, stopped.header.draws));
 }
 
 #[test]
@@ -279,7 +281,7 @@ fn the_mean_of_the_draws_agrees_with_the_closed_form_where_cost_is_linear() {
     let plan = bare(Plan::single("buy", "Buy", priced("api", 1.0, 4.0)));
     let scenario = checked(&draft(vec![use_case], vec![plan]));
     let closed = evaluate(&scenario).plans[0].mean_month_usd;
-    let drawn = forecast(&scenario, 20_000, &mut |_| true).plans[0].mean_month;
+    let drawn = forecast(&scenario, 20_000).plans[0].mean_month;
     assert!((drawn.mean - closed).abs() < 4.0 * drawn.mean_error, "{drawn:?} against {closed}");
 }
 
@@ -289,7 +291,7 @@ fn another_uncertain_quantity_re_rolls_no_other() {
     let mut after = before.clone();
     // Uncertain, and without influence on any bill.
     after.settings.discount_rate_per_year = Estimate::Uniform { low: 0.0, high: 0.1 };
-    let plans = |draft: &ScenarioDraft| forecast(&checked(draft), 500, &mut |_| true).plans;
+    let plans = |draft: &ScenarioDraft| forecast(&checked(draft), 500).plans;
     assert_eq!(plans(&before), plans(&after));
 }
 

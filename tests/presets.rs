@@ -139,7 +139,7 @@ fn every_preset_is_a_decision_with_finite_numbers() {
         let outcome = evaluate(&scenario);
         assert!(outcome.plans.len() >= 2 && outcome.cheapest.is_some(), "{}", preset.id);
         assert!(finite(&outcome), "{}", preset.id);
-        let forecast = forecast(&scenario, TRIALS, &mut |_| true);
+        let forecast = forecast(&scenario, TRIALS);
         assert_eq!(forecast.header.draws, TRIALS, "{} has nothing uncertain", preset.id);
         for plan in &forecast.plans {
             let Some(over) = plan.over_budget else { panic!("{} has no budget", preset.id) };
@@ -335,7 +335,7 @@ fn every_claim_of_the_notes_is_borne_out_by_the_model() {
 #[test]
 fn the_claims_about_spread_and_latency_are_borne_out() {
     let startup = preset("startup-mvp");
-    let drawn = &forecast(&startup, 4096, &mut |_| true).plans[1];
+    let drawn = &forecast(&startup, 4096).plans[1];
     assert!((drawn.mean_month.p50 / 3_200.0 - 1.0).abs() < 0.04, "{:?}", drawn.mean_month);
     assert!((18_000.0..21_000.0).contains(&drawn.mean_month.p95), "{:?}", drawn.mean_month);
     assert!(
@@ -373,7 +373,7 @@ fn the_worked_example_flips_within_ten_times_todays_volume() {
 fn a_plan_that_breaks_a_rule_is_never_called_the_cheapest() {
     for id in ["legal-document-analysis", "clinical-decision-support"] {
         let scenario = preset(id);
-        let forecast = forecast(&scenario, TRIALS, &mut |_| true);
+        let forecast = forecast(&scenario, TRIALS);
         let broken = forecast.plans.iter().position(|plan| plan.id == "before");
         assert!(broken.is_some() && forecast.cheapest != broken && forecast.runner_up != broken, "{id}");
         assert!(forecast.plans[0].cheapest.share.abs() < f64::EPSILON, "{id}");

@@ -257,16 +257,27 @@ impl Situation<'_, Lanes> {
                     _ => self.unit_line(slot, endpoint, &reads, (api, facts), row),
                 };
                 world.cells[cell].unit_line = Some(line);
+                let (usd, flows) = (&mut usd[from..to], &flows[from..to]);
                 let factors = &pad.factors[from..to];
-                for ((usd, flow), factor) in usd[from..to].iter_mut().zip(&flows[from..to]).zip(factors) {
-                    turn_by_turn();
-                    let read = reads.read(*flow * (1.0 / SECS_PER_MONTH));
-                    *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
+                // Where even the thinnest month finds the system prompt in the cache, all months cost alike.
+                let least = flows.iter().fold(Lanes::of(f64::INFINITY), |least, flow| flow.smaller(least));
+                if let Some(read) = reads.settled(least * (1.0 / SECS_PER_MONTH)) {
+                    let list_price = line.base + line.per_read_token * read;
+                    for ((usd, flow), factor) in usd.iter_mut().zip(flows).zip(factors) {
+                        turn_by_turn();
+                        *usd += *flow * (*factor * list_price + line.fees);
+                    }
+                } else {
+                    for ((usd, flow), factor) in usd.iter_mut().zip(flows).zip(factors) {
+                        turn_by_turn();
+                        let read = reads.read(*flow * (1.0 / SECS_PER_MONTH));
+                        *usd += *flow * (*factor * (line.base + line.per_read_token * read) + line.fees);
+                    }
                 }
                 let stored = row.and_then(|row| facts.rates[row].cache_storage_per_hour);
                 if let Some(rate) = stored.filter(|_| self.caches_prompts(endpoint)) {
                     let storage = self.cache_storage_usd(slot, endpoint, rate, HOURS_PER_MONTH);
-                    for (usd, flow) in usd[from..to].iter_mut().zip(&flows[from..to]) {
+                    for (usd, flow) in usd.iter_mut().zip(flows) {
                         *usd += flow.pick_above(Lanes::of(0.0), storage, Lanes::of(0.0));
                     }
                 }

@@ -3,6 +3,8 @@
 //! Trial i is the same state of the world for every plan, whatever the threads do, so that differences between
 //! plans are as sharp as they can be and the same seed gives the same bytes.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::scenario::{Draw, Scenario};
@@ -11,7 +13,7 @@ use crate::stats::{LANES, Lanes, rank_correlation, ranks};
 use super::evaluate::{evaluate, header};
 use super::evaluator::Evaluator;
 use super::findings;
-use super::results::{Forecast, PlanForecast, Probability};
+use super::results::{Band, Forecast, PlanForecast, Probability};
 use super::spread::{band, probability, spread};
 use super::wide;
 
@@ -27,6 +29,9 @@ const RANK_DRAWS: usize = 4096;
 /// Draws for which room is made at once: enough for almost every forecast.
 const ROOM_MAX: u32 = 10_000;
 
+/// Months whose costs are gathered from the trials at once: so few that they stay in cache.
+const MONTHS_AT_ONCE: usize = 8;
+
 /// Bins of the histogram of the mean month.
 const BINS: usize = 48;
 
@@ -38,7 +43,7 @@ struct Drawn {
     variables: usize,
     /// US dollars, `(group * plans + plan) * months + month`, with eight trials in a group.
     costs: Vec<Lanes>,
-    /// Draws of the uncertain quantities, `group * variables + variable`.
+    /// Draws of the uncertain quantities, `group * variables + variable`; of the trials that are ranked.
     values: Vec<Lanes>,
 }
 
@@ -52,38 +57,63 @@ impl Drawn {
             plans: scenario.draft().plans.len(),
             variables: scenario.variables().len(),
             costs: Vec::with_capacity(groups * scenario.draft().plans.len() * scenario.facts().months.len()),
-            values: Vec::with_capacity(groups * scenario.variables().len()),
+            values: Vec::with_capacity(groups.min(RANK_DRAWS / LANES) * scenario.variables().len()),
         }
     }
 
     /// Draws on until there are so many trials. The trials so far fill their groups.
     fn extend(&mut self, scenario: &Scenario, to: usize) {
-        let (from, groups, row) = (self.trials / LANES, to.div_ceil(LANES), self.plans * self.months);
-        self.costs.resize(groups * row, Lanes::default());
-        // A row of no variables would be no row at all.
-        let variables = self.variables.max(1);
-        self.values.resize(groups * variables, Lanes::default());
-        let costs = self.costs[from * row..].par_chunks_exact_mut(row);
-        let values = self.values[from * variables..].par_chunks_exact_mut(variables);
-        costs.zip(values).enumerate().with_min_len(2).for_each_init(
-            || (Evaluator::new(scenario), scenario.draw()),
-            |(evaluator, draw), (offset, (costs, values))| {
+        let begin = || (Evaluator::new(scenario), scenario.draw());
+        let row = self.plans * self.months;
+        let ranked = to.min(RANK_DRAWS);
+        if self.trials < ranked {
+            let (from, groups) = (self.trials / LANES, ranked.div_ceil(LANES));
+            // A row of no variables would be no row at all.
+            let variables = self.variables.max(1);
+            self.costs.resize(groups * row, Lanes::default());
+            self.values.resize(groups * variables, Lanes::default());
+            let costs = self.costs[from * row..].par_chunks_exact_mut(row);
+            let values = self.values[from * variables..].par_chunks_exact_mut(variables);
+            costs.zip(values).enumerate().with_min_len(2).for_each_init(
+                begin,
+                |(evaluator, draw), (offset, (costs, values))| {
+                    cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
+                    values[..draw.values.len()].copy_from_slice(&draw.values);
+                },
+            );
+        }
+        if ranked < to {
+            let (from, groups) = (self.trials.max(ranked) / LANES, to.div_ceil(LANES));
+            self.costs.resize(groups * row, Lanes::default());
+            let costs = self.costs[from * row..].par_chunks_exact_mut(row);
+            costs.enumerate().with_min_len(2).for_each_init(begin, |(evaluator, draw), (offset, costs)| {
                 cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
-                values[..draw.values.len()].copy_from_slice(&draw.values);
-            },
-        );
+            });
+        }
         self.trials = to;
     }
 
-    /// The costs of a plan in a month, trial by trial.
-    fn column(&self, plan: usize, month: usize) -> Vec<f64> {
-        let (row, place) = (self.plans * self.months, plan * self.months + month);
-        let mut column = Vec::with_capacity(self.trials + LANES);
+    /// The costs of a plan in some months, trial by trial. A row is read once for all of them.
+    fn columns(&self, plan: usize, months: Range<usize>) -> Vec<Vec<f64>> {
+        let (row, first) = (self.plans * self.months, plan * self.months + months.start);
+        let mut columns: Vec<_> = months.map(|_| Vec::with_capacity(self.trials + LANES)).collect();
         for group in self.costs.chunks_exact(row) {
-            column.extend_from_slice(&group[place].0);
+            for (column, costs) in columns.iter_mut().zip(&group[first..]) {
+                column.extend_from_slice(&costs.0);
+            }
         }
-        column.truncate(self.trials);
-        column
+        columns.iter_mut().for_each(|column| column.truncate(self.trials));
+        columns
+    }
+
+    /// The bands of a plan, month by month.
+    fn bands(&self, plan: usize) -> Vec<Band> {
+        let months = (0..self.months).step_by(MONTHS_AT_ONCE);
+        let columns = months.flat_map(|first| {
+            let last = (first + MONTHS_AT_ONCE).min(self.months);
+            self.columns(plan, first..last)
+        });
+        columns.map(|column| band(&column)).collect()
     }
 
     /// Mean month of a plan, by trial.
@@ -123,22 +153,31 @@ fn cost_trials(
 }
 
 /// Draws `trials` states of the world and costs every plan in each.
-///
-/// `watch` sees a growing forecast after each block (256, 1,024, 4,096 ... draws) and returns false to stop; the
-/// answer then holds what was drawn.
-pub fn forecast(scenario: &Scenario, trials: u32, watch: &mut dyn FnMut(Forecast) -> bool) -> Forecast {
-    forecast_until(scenario, trials, &|| false, watch)
+#[must_use]
+pub fn forecast(scenario: &Scenario, trials: u32) -> Forecast {
+    let trials = trials_of(scenario, trials);
+    let mut drawn = Drawn::new(scenario, trials);
+    drawn.extend(scenario, trials as usize);
+    Summary::new(scenario).of(&drawn)
 }
 
-/// [`forecast`], and `stop` is asked every few hundred draws within a block, too: after the first block the answer is
-/// then summed up from what was drawn.
+/// One trial is enough where nothing is uncertain.
+fn trials_of(scenario: &Scenario, asked: u32) -> u32 {
+    if scenario.is_uncertain() { asked.max(1) } else { 1 }
+}
+
+/// [`forecast`] under the eyes of somebody.
+///
+/// `watch` sees a growing forecast after each block (256, 1,024, 4,096 ... draws) and returns false to stop; the
+/// answer then holds what was drawn. `stop` is asked every few hundred draws within a block, too: after the first block
+/// the answer is then summed up from what was drawn.
 pub fn forecast_until(
     scenario: &Scenario,
     trials: u32,
     stop: &dyn Fn() -> bool,
     watch: &mut dyn FnMut(Forecast) -> bool,
 ) -> Forecast {
-    let trials = if scenario.is_uncertain() { trials.max(1) } else { 1 };
+    let trials = trials_of(scenario, trials);
     let mut drawn = Drawn::new(scenario, trials);
     let mut summary = Summary::new(scenario);
     let mut block = FIRST_BLOCK;
@@ -207,7 +246,6 @@ fn summarise(
     let rows: Vec<PlanForecast> = (0..plans)
         .into_par_iter()
         .map(|plan| {
-            let bands = (0..months).map(|month| band(&drawn.column(plan, month))).collect();
             let mean_month = spread(&totals[plan]);
             let (histogram, histogram_low, histogram_high) = histogram(&totals[plan]);
             PlanForecast {
@@ -216,7 +254,7 @@ fn summarise(
                 horizon: mean_month.times(months as f64),
                 mean_month,
                 cheapest: probability(cheapest[plan], drawn.trials),
-                months: bands,
+                months: drawn.bands(plan),
                 over_budget: budget.map(|budget| {
                     probability(totals[plan].iter().filter(|usd| **usd > budget).count(), drawn.trials)
                 }),

@@ -83,7 +83,7 @@ fn a_scenario_with_everything_in_it_is_forecast_and_crosses_without_a_nan() {
     let scenario = Scenario::check(&sample::everything(), Catalog::shipped())
         .unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_finite(&scenario, "everything");
-    let forecast = forecast(&scenario, 64, &mut |_| true);
+    let forecast = forecast(&scenario, 64);
     assert!(forecast.plans.iter().all(|plan| !plan.mean_month.mean.is_nan()));
     let crossing = break_even(&scenario);
     assert!(crossing.plans.iter().all(|curve| curve.usd.iter().all(|usd| !usd.is_nan())));

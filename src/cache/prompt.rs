@@ -142,6 +142,15 @@ impl<N: Num> PromptCurve<N> {
         self.read + self.first * shared + self.later * shared.larger(self.in_loop)
     }
 
+    /// Tokens read per request at every rate from `least` requests per second up; none where a higher rate reads more.
+    #[must_use]
+    #[inline(always)]
+    pub fn settled(&self, least: N) -> Option<N> {
+        const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
+        let shared = (self.life * least.at_least(0.0)).found_within();
+        (shared.all_above(BELOW_ONE) || !self.follows_rate()).then(|| self.read(least))
+    }
+
     /// Whether the rate changes what is read.
     #[must_use]
     #[inline(always)]
@@ -268,6 +277,18 @@ mod tests {
             tool_secs: 2.0,
             min_prefix_tokens: 0.0,
         }
+    }
+
+    #[test]
+    fn what_is_settled_is_read_at_every_higher_rate() {
+        let curve = PromptCurve::of(&derived(300.0), &inputs());
+        let settled = curve.settled(0.05).unwrap();
+        for rate in [0.05, 0.06, 1.0, 1e9] {
+            assert_eq!(curve.read(rate), settled);
+        }
+        assert!(curve.settled(0.01).is_none() && curve.read(0.01) < settled);
+        let given = PromptCurve::of(&PromptCache::Given(0.4), &inputs());
+        assert_eq!(given.settled(0.0), Some(given.read(7.0)));
     }
 
     fn derived(ttl_secs: f64) -> PromptCache<f64> {

@@ -10,6 +10,9 @@ use super::{Fleet, Scaling};
 use crate::stats::{Lanes, Num as _, turn_by_turn};
 use crate::unit::HOURS_PER_WEEK;
 
+/// Weeks that are added up side by side: one alone would wait for its own sum at every hour.
+const ABREAST: usize = 3;
+
 /// Profiles of the week, prepared for many weeks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WeekShape {
@@ -38,8 +41,8 @@ pub struct Weeks {
     pub peak_replicas: Vec<Lanes>,
     /// Share of the work that was served, 0..=1; 1 without work.
     pub served_share: Vec<Lanes>,
-    /// The work of one week by profile.
-    mine: Vec<Lanes>,
+    /// The work of the weeks abreast, by profile.
+    mine: Vec<[Lanes; ABREAST]>,
 }
 
 impl Weeks {
@@ -186,11 +189,18 @@ impl WeekShape {
         }
     }
 
-    /// The work of one week by profile, into the room that is kept for it.
+    /// The work of the weeks from `at` on by profile, into the room that is kept for it; the last week stands in for those
+    /// beyond it.
     #[inline(always)]
-    fn week_of<'a>(work: &[Lanes], weeks: usize, at: usize, mine: &'a mut Vec<Lanes>) -> &'a [Lanes] {
+    fn weeks_of<'a>(
+        work: &[Lanes],
+        weeks: usize,
+        at: usize,
+        mine: &'a mut Vec<[Lanes; ABREAST]>,
+    ) -> &'a [[Lanes; ABREAST]] {
         mine.clear();
-        mine.extend(work[at..].iter().step_by(weeks));
+        let abreast = |work: &[Lanes]| std::array::from_fn(|ahead| work[(at + ahead).min(weeks - 1)]);
+        mine.extend(work.chunks_exact(weeks).map(abreast));
         mine
     }
 
@@ -198,14 +208,17 @@ impl WeekShape {
     #[inline(always)]
     fn largest_load(&self, work: &[Lanes], out: &mut Weeks) {
         let weeks = out.peak_replicas.len();
-        for (at, peak) in out.peak_replicas.iter_mut().enumerate() {
-            let mine = Self::week_of(work, weeks, at, &mut out.mine);
-            let mut largest = Lanes::default();
+        for (chunk, peak) in out.peak_replicas.chunks_mut(ABREAST).enumerate() {
+            let mine = Self::weeks_of(work, weeks, chunk * ABREAST, &mut out.mine);
+            let mut largest = [Lanes::default(); ABREAST];
             for hour in &self.peaks {
-                let shares = &self.hours[hour * self.profiles..][..self.profiles];
-                largest = load(shares, mine).larger(largest);
+                let loads = loads(&self.hours[hour * self.profiles..][..self.profiles], mine);
+                for (largest, load) in largest.iter_mut().zip(loads) {
+                    turn_by_turn();
+                    *largest = load.larger(*largest);
+                }
             }
-            *peak = largest;
+            peak.copy_from_slice(&largest[..peak.len()]);
         }
     }
 
@@ -213,13 +226,16 @@ impl WeekShape {
     #[inline(always)]
     fn serve_fixed(&self, work: &[Lanes], capacity: Lanes, out: &mut Weeks) {
         let weeks = out.busy_replica_hours.len();
-        for (at, busy) in out.busy_replica_hours.iter_mut().enumerate() {
-            let mine = Self::week_of(work, weeks, at, &mut out.mine);
-            let mut served = Lanes::default();
+        for (chunk, busy) in out.busy_replica_hours.chunks_mut(ABREAST).enumerate() {
+            let mine = Self::weeks_of(work, weeks, chunk * ABREAST, &mut out.mine);
+            let mut served = [Lanes::default(); ABREAST];
             for (shares, times) in self.hours.chunks_exact(self.profiles).zip(&self.times) {
-                served += load(shares, mine).smaller(capacity) * *times;
+                for (served, load) in served.iter_mut().zip(loads(shares, mine)) {
+                    turn_by_turn();
+                    *served += load.smaller(capacity) * *times;
+                }
             }
-            *busy = served;
+            busy.copy_from_slice(&served[..busy.len()]);
         }
     }
 
@@ -227,19 +243,23 @@ impl WeekShape {
     #[inline(always)]
     fn serve_auto(&self, work: &[Lanes], following: &Following, out: &mut Weeks) {
         let weeks = out.peak_replicas.len();
-        for at in 0..weeks {
-            let mine = Self::week_of(work, weeks, at, &mut out.mine);
-            let (mut paid, mut busy, mut peak) = (Lanes::default(), Lanes::default(), Lanes::default());
+        for at in (0..weeks).step_by(ABREAST) {
+            let mine = Self::weeks_of(work, weeks, at, &mut out.mine);
+            let mut sums = [[Lanes::default(); 3]; ABREAST];
             for (shares, times) in self.hours.chunks_exact(self.profiles).zip(&self.times) {
-                let load = load(shares, mine);
-                let serving = following.replicas(load);
-                paid += serving * *times;
-                busy += load.smaller(serving * following.fill) * *times;
-                peak = serving.larger(peak);
+                for ([paid, busy, peak], load) in sums.iter_mut().zip(loads(shares, mine)) {
+                    turn_by_turn();
+                    let serving = following.replicas(load);
+                    *paid += serving * *times;
+                    *busy += load.smaller(serving * following.fill) * *times;
+                    *peak = serving.larger(*peak);
+                }
             }
-            out.replica_hours[at] = paid;
-            out.busy_replica_hours[at] = busy;
-            out.peak_replicas[at] = peak;
+            for ([paid, busy, peak], at) in sums.into_iter().zip(at..weeks) {
+                out.replica_hours[at] = paid;
+                out.busy_replica_hours[at] = busy;
+                out.peak_replicas[at] = peak;
+            }
         }
     }
 
@@ -249,11 +269,11 @@ impl WeekShape {
         let weeks = out.peak_replicas.len();
         let mut distinct = vec![Lanes::default(); self.times.len()];
         for at in 0..weeks {
-            let mine = Self::week_of(work, weeks, at, &mut out.mine);
+            let mine = Self::weeks_of(work, weeks, at, &mut out.mine);
             let (mut busy, mut peak) = (Lanes::default(), Lanes::default());
             let hours = self.hours.chunks_exact(self.profiles).zip(&self.times);
             for ((shares, times), distinct) in hours.zip(&mut distinct) {
-                let load = load(shares, mine);
+                let [load, ..] = loads(shares, mine);
                 let serving = following.replicas(load);
                 *distinct = serving;
                 busy += load.smaller(serving * following.fill) * *times;
@@ -267,15 +287,17 @@ impl WeekShape {
     }
 }
 
-/// The load of a week in an hour, in replicas: the week's work by profile times the hour's share of it.
+/// The loads of weeks abreast in an hour, in replicas: each week's work by profile times the hour's share of it.
 #[inline(always)]
-fn load(shares: &[f64], mine: &[Lanes]) -> Lanes {
-    let mut load = Lanes::default();
+fn loads(shares: &[f64], mine: &[[Lanes; ABREAST]]) -> [Lanes; ABREAST] {
+    let mut loads = [Lanes::default(); ABREAST];
     for (share, work) in shares.iter().zip(mine) {
-        turn_by_turn();
-        load += *work * *share;
+        for (load, work) in loads.iter_mut().zip(work) {
+            turn_by_turn();
+            *load += *work * *share;
+        }
     }
-    load
+    loads
 }
 
 #[cfg(test)]

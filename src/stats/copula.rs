@@ -138,7 +138,7 @@ impl Copula {
             if !row.free {
                 let terms = row.weights.iter().zip(&*scores);
                 let score = terms.fold(N::of(0.0), |sum, (weight, z)| sum + *z * *weight);
-                *slot = score.map(|score| inside(normal_cdf(score)));
+                *slot = normal_cdf(score).map(inside);
             }
         }
     }

@@ -11,7 +11,7 @@ const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 const SHIFT: f64 = 6_755_399_441_055_744.0;
 
 /// Where `1 - e^-x` is the double 1.
-pub(super) const CERTAIN: f64 = 40.0;
+const CERTAIN: f64 = 40.0;
 
 /// `e^x`, relative error below 1e-15, for `x` in -708 ..= 709; beyond, the value at the nearer end, and at the lower one
 /// for not-a-number: always finite and above 0.

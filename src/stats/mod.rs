@@ -30,7 +30,7 @@ pub use copula::{Copula, CopulaError, RankPair};
 pub use design::{DesignError, SOBOL_DIMENSIONS, Sobol, latin_hypercube};
 pub use estimate::{Estimate, EstimateError, Spread};
 pub use family::Family;
-pub use normal::{Z95, normal_cdf, normal_quantile};
+pub use normal::{Z95, normal_cdf, normal_quantile, normal_survival};
 pub use num::{LANES, Lanes, Num, turn_by_turn};
 pub use order::{order, order_statistics, sorted};
 pub use rank::{rank_correlation, ranks, spearman};

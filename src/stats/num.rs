@@ -129,8 +129,7 @@ pub trait Num:
     /// `1 - e^-x`, see [`elementary::found_within`].
     #[inline(always)]
     fn found_within(self) -> Self {
-        // Often even the thinnest stream finds everything.
-        if self.all_above(elementary::CERTAIN) { Self::of(1.0) } else { self.map(elementary::found_within) }
+        self.map(elementary::found_within)
     }
 }
 

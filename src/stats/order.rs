@@ -43,8 +43,11 @@ impl Bins {
 
     #[inline]
     fn of(&self, x: f64) -> usize {
+        // A number added to 2^52 rounds to a whole one, which stands in the low bits: cheaper than a conversion.
+        const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
         let bin = (x - self.low) * self.per_width;
-        (if bin < self.last { bin } else { self.last }) as u32 as usize
+        let bin = if bin < self.last { bin } else { self.last };
+        (bin + ULP_IS_ONE).to_bits() as u32 as usize
     }
 }
 
@@ -105,13 +108,10 @@ pub fn order_statistics<const K: usize>(values: &[f64], ranks: [usize; K]) -> [f
         all.sort_unstable_by(f64::total_cmp);
         return ranks.map(|rank| all[rank]);
     };
+    // Two loops: the first has vector instructions, the second cannot.
+    let bin_of: Vec<u16> = values.iter().map(|x| bins.of(*x) as u16).collect();
     let mut counts = [0_u32; BINS_OF_RANKS];
-    let mut bin_of: Vec<u16> = Vec::with_capacity(values.len());
-    for x in values {
-        let bin = bins.of(*x);
-        counts[bin] += 1;
-        bin_of.push(bin as u16);
-    }
+    bin_of.iter().for_each(|bin| counts[*bin as usize % BINS_OF_RANKS] += 1);
     // The bin of each rank, how many values lie below that bin, and which bins are looked into.
     let mut wanted = [false; BINS_OF_RANKS];
     let (mut bin, mut below) = (0, 0);
@@ -125,7 +125,11 @@ pub fn order_statistics<const K: usize>(values: &[f64], ranks: [usize; K]) -> [f
     });
     let mut held: Vec<(u16, f64)> = Vec::with_capacity(values.len() / 8);
     held.extend(
-        bin_of.iter().zip(values).filter(|(bin, _)| wanted[**bin as usize]).map(|(bin, x)| (*bin, *x)),
+        bin_of
+            .iter()
+            .zip(values)
+            .filter(|(bin, _)| wanted[**bin as usize % BINS_OF_RANKS])
+            .map(|(bin, x)| (*bin, *x)),
     );
     held.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut answer = [0.0; K];

@@ -6,7 +6,7 @@
 use statrs::function::{erf, gamma};
 
 use super::{Length, LengthSpread, Quantiles};
-use crate::stats::{Num, Z95};
+use crate::stats::{Num, Z95, normal_survival};
 
 /// Largest median that is computed with, in tokens; larger draws count as this.
 pub(super) const TOKENS_MAX: f64 = 1e15;
@@ -235,11 +235,6 @@ pub(super) fn tokens<N: Num>(value: N) -> N {
 #[inline(always)]
 pub(super) fn share<N: Num>(value: N) -> N {
     value.at_least(0.0).at_most(1.0)
-}
-
-#[inline(always)]
-fn normal_survival<N: Num>(z: N) -> N {
-    z.map(|z| 0.5 * erf::erfc(z / std::f64::consts::SQRT_2))
 }
 
 /// `z^k e^-z / Gamma(k + 1)`, with `ln_gamma = ln Gamma(k + 1)`.

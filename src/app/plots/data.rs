@@ -189,7 +189,7 @@ mod tests {
         let scenario = Scenario::check(&draft, Catalog::shipped()).unwrap();
         let outcome = analysis::evaluate(&scenario);
         let break_even = analysis::break_even(&scenario);
-        let forecast = analysis::forecast(&scenario, 64, &mut |_| true);
+        let forecast = analysis::forecast(&scenario, 64);
         let plans = outcome.plans.len();
         for (text, rows) in [
             (volume(&break_even), plans * break_even.volumes.len()),
