@@ -603,7 +603,7 @@ fn perf_says_what_is_wrong_and_what_to_write() {
         }
         assert!(output.stdout.is_empty());
     };
-    check(&["--model", "llama-3.1-8b", "--gpu", "RTX 4090 Laptop"], &["no GPU \"RTX 4090 Laptop\""]);
+    check(&["--model", "llama-3.1-8b", "--gpu", "RTX 4080 Laptop"], &["no GPU \"RTX 4080 Laptop\""]);
     check(&["--model", "nope", "--gpu", "h100"], &["no model \"nope\"", "config.json"]);
     check(
         &["--model", "llama-3.1-8b", "--gpu", "h100", "--gpus", "3", "--tp", "3"],

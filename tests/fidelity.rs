@@ -208,7 +208,7 @@ fn bad_rows_are_counted_with_their_reason_and_the_rest_comes_out() {
          llama.cpp,Llama 3 8B,Q4_K_M,4090 24GB,1,tg512,decode,1,0,fast,4.58,,s\n\
          llama.cpp,Llama 3 8B,Q9_X,4090 24GB,1,tg512,decode,1,0,130,4.58,,s\n\
          llama.cpp,Llama 9 1T,Q4_K_M,4090 24GB,1,tg512,decode,1,0,130,4.58,,s\n\
-         llama.cpp,Llama 3 8B,Q4_K_M,RTX 4090 Laptop,1,tg512,decode,1,0,130,4.58,,s\n\
+         llama.cpp,Llama 3 8B,Q4_K_M,RTX 4080 Laptop,1,tg512,decode,1,0,130,4.58,,s\n\
          llama.cpp,Llama 3 8B,Q4_K_M,4090 24GB,1,tg512,decode,1,0,130,4.58,SUSPECT: typo,s\n"
     ));
     assert_eq!(tables.rows.len(), 4);
@@ -217,7 +217,7 @@ fn bad_rows_are_counted_with_their_reason_and_the_rest_comes_out() {
     let fidelity = compared(&tables);
     assert_eq!((fidelity.rows, fidelity.covered), (5, 1));
     let reasons: Vec<&str> = fidelity.left_out.iter().map(|l| l.reason.as_str()).collect();
-    for needle in ["Q9_X", "Llama 9 1T", "RTX 4090 Laptop", "tok_s"] {
+    for needle in ["Q9_X", "Llama 9 1T", "RTX 4080 Laptop", "tok_s"] {
         assert!(reasons.iter().any(|reason| reason.contains(needle)), "{needle} in {reasons:?}");
     }
     assert_eq!(tables.rows[0].load, Load::LocalDecode(256.0));

@@ -38,6 +38,9 @@ pub struct MeasuredDevice {
     pub flops: f64,
     /// Whether that rate is a data sheet's rather than measured.
     pub flops_of_data_sheet: bool,
+    /// Rate of 32 bit integers outside matrix units, in operations per second: the data sheet's where there is one, else
+    /// half of `flops`, since a multiply-add counts as two; > 0.
+    pub vector_ops: f64,
     /// Memory, in bytes; > 0.
     pub memory_bytes: f64,
     /// Id of the catalogue's row of this device, if it has one.
@@ -102,6 +105,7 @@ impl MeasuredDevice {
             read_bytes_per_s,
             flops,
             flops_of_data_sheet: row.is_some(),
+            vector_ops: row.map_or(0.5 * flops, GpuSpec::vector_ops),
             memory_bytes,
             gpu: row.map(|row| row.id.clone()),
             data_sheet_bytes_per_s: row.map(|row| row.bandwidth_bytes_per_s),
@@ -136,6 +140,7 @@ impl MeasuredDevice {
             memory_bytes: self.memory_bytes,
             bandwidth_bytes_per_s: self.read_bytes_per_s / achieved_share(make),
             bf16_flops: self.flops,
+            vector_ops: self.vector_ops,
             fp8_flops: None,
             int8_ops: None,
             fp4_flops: None,
@@ -172,6 +177,7 @@ impl MeasuredDevice {
             memory_bytes: facts.memory_bytes,
             bandwidth_bytes_per_s: facts.bandwidth_bytes_per_s,
             bf16_flops_dense: facts.bf16_flops,
+            vector_ops: Some(facts.vector_ops),
             fp8_flops_dense: None,
             int8_ops_dense: None,
             fp4_flops_dense: None,
@@ -331,8 +337,8 @@ fn row(
     let setup = LocalSetup { gpus: 1.0, spread: Spread::Layers, weights, weights_bytes: Some(bytes) };
     let mut constants = calibration.local;
     if device.kind.is_processor() {
-        // A processor has no launches, and widens with the units that multiply: two operations per weight.
-        (constants.layer_gddr_secs, constants.unpack) = (0.0, 2.0);
+        // A processor has no launches, and widens with the units that multiply: one operation per weight beside reading.
+        (constants.layer_cuda_secs, constants.unpack, constants.unpack_knee) = (0.0, 1.0, 1.0);
     }
     let local = Local::with(&facts, &gpu, &setup, &constants).ok()?;
     let stream = local.decode_tokens_per_sec(lengths.context + 0.5 * lengths.output);

@@ -24,6 +24,7 @@ const VARIANTS: &[&str] = &[
     "workstation",
     "server",
     "q",
+    "sff",
 ];
 
 /// Words of an accelerator's name, and the row that they mean; the longest list that matches wins.
@@ -33,11 +34,13 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["h100", "sxm"], "h100-sxm-80gb"),
     (&["h100", "pcie"], "h100-pcie-80gb"),
     (&["h100", "nvl"], "h100-nvl-94gb"),
+    (&["h100", "94gb"], "h100-nvl-94gb"),
     (&["h200"], "h200-sxm-141gb"),
-    (&["h200", "nvl"], "h200-sxm-141gb"),
+    (&["h200", "nvl"], "h200-nvl-141gb"),
     (&["h20"], "h20-96gb"),
     (&["h20", "141gb"], "h20-141gb"),
     (&["h800"], "h800-sxm-80gb"),
+    (&["h800", "pcie"], "h800-pcie-80gb"),
     (&["a800"], "a800-sxm-80gb"),
     (&["a100"], "a100-sxm-80gb"),
     (&["a100", "80gb"], "a100-sxm-80gb"),
@@ -50,6 +53,8 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["a40"], "a40"),
     (&["a10"], "a10"),
     (&["a10g"], "a10g"),
+    (&["a16"], "a16-16gb"),
+    (&["l2"], "l2"),
     (&["l4"], "l4"),
     (&["l20"], "l20"),
     (&["l40"], "l40"),
@@ -57,6 +62,9 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["t4"], "t4"),
     (&["v100"], "v100-sxm-32gb"),
     (&["v100", "16gb"], "v100-sxm-16gb"),
+    (&["v100", "pcie"], "v100-pcie-32gb"),
+    (&["v100", "pcie", "16gb"], "v100-pcie-16gb"),
+    (&["m40"], "m40-24gb"),
     (&["p40"], "p40"),
     (&["p100"], "p100-16gb"),
     (&["b200"], "b200-sxm-180gb"),
@@ -66,47 +74,84 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["gh200"], "gh200-96gb"),
     (&["gh200", "144gb"], "gh200-144gb"),
     (&["mi50"], "mi50-32gb"),
+    (&["mi60"], "mi60-32gb"),
     (&["mi100"], "mi100-32gb"),
     (&["mi210"], "mi210-64gb"),
     (&["mi250x"], "mi250x-128gb"),
     (&["mi250"], "mi250x-128gb"),
+    (&["mi300a"], "mi300a-128gb"),
     (&["mi300x"], "mi300x-192gb"),
+    (&["mi308x"], "mi308x-192gb"),
     (&["mi325x"], "mi325x-256gb"),
     (&["mi350x"], "mi350x-288gb"),
     (&["mi355x"], "mi355x-288gb"),
+    (&["gaudi", "2"], "gaudi-2"),
+    (&["gaudi2"], "gaudi-2"),
+    (&["hl", "225"], "gaudi-2"),
     (&["gaudi", "3"], "gaudi-3"),
     (&["gaudi3"], "gaudi-3"),
+    (&["hl", "325l"], "gaudi-3"),
+    (&["v5e"], "tpu-v5e"),
+    (&["v6e"], "tpu-v6e"),
+    (&["trillium"], "tpu-v6e"),
     (&["a6000"], "rtx-a6000"),
     (&["a5000"], "rtx-a5000"),
+    (&["a4500"], "rtx-a4500"),
     (&["a4000"], "rtx-a4000"),
     (&["a2000"], "rtx-a2000"),
     (&["a400"], "rtx-a400"),
     (&["6000", "ada"], "rtx-6000-ada"),
     (&["5000", "ada"], "rtx-5000-ada"),
+    (&["4500", "ada"], "rtx-4500-ada"),
     (&["4000", "ada"], "rtx-4000-ada"),
+    (&["4000", "20gb"], "rtx-4000-ada"),
+    (&["4000", "sff", "ada"], "rtx-4000-sff-ada"),
+    (&["2000", "ada"], "rtx-2000-ada"),
+    (&["quadro", "8000"], "quadro-rtx-8000"),
+    (&["quadro", "6000"], "quadro-rtx-6000"),
+    (&["pro", "5000"], "rtx-pro-5000-48gb"),
+    (&["pro", "4500"], "rtx-pro-4500"),
+    (&["pro", "4000"], "rtx-pro-4000"),
     (&["pro", "6000"], "rtx-pro-6000-server"),
     (&["pro", "6000", "server"], "rtx-pro-6000-server"),
     (&["pro", "6000", "workstation"], "rtx-pro-6000-workstation"),
     (&["pro", "6000", "max", "q"], "rtx-pro-6000-max-q"),
     (&["gb10"], "dgx-spark-gb10"),
     (&["dgx", "spark"], "dgx-spark-gb10"),
-    (&["orin"], "jetson-agx-orin-64gb"),
+    (&["ascent", "gx10"], "dgx-spark-gb10"),
+    (&["thor"], "jetson-agx-thor-128gb"),
+    (&["agx", "orin"], "jetson-agx-orin-64gb"),
     (&["strix", "halo"], "strix-halo-128gb"),
     (&["max", "395"], "strix-halo-128gb"),
+    (&["8060s"], "strix-halo-128gb"),
+    (&["framework", "desktop"], "strix-halo-128gb"),
+    (&["pro", "r9700"], "radeon-ai-pro-r9700"),
+    (&["r9700"], "radeon-ai-pro-r9700"),
     (&["w7900"], "radeon-pro-w7900"),
     (&["pro", "w7900"], "radeon-pro-w7900"),
     (&["pro", "w7800"], "radeon-pro-w7800"),
     (&["pro", "w7700"], "radeon-pro-w7700"),
+    (&["a750"], "arc-a750"),
     (&["a770"], "arc-a770-16gb"),
     (&["a310"], "arc-a310"),
+    (&["b570"], "arc-b570"),
     (&["b580"], "arc-b580"),
+    (&["pro", "b50"], "arc-pro-b50"),
     (&["pro", "b60"], "arc-pro-b60"),
     (&["580"], "rx-580"),
+    (&["vega", "64"], "rx-vega-64"),
+    (&["radeon", "vii"], "radeon-vii"),
+    (&["radeon", "pro", "vii"], "radeon-vii"),
+    (&["5700", "xt"], "rx-5700-xt"),
     (&["6500", "xt"], "rx-6500-xt"),
+    (&["6600"], "rx-6600"),
+    (&["6600", "xt"], "rx-6600-xt"),
     (&["6700", "xt"], "rx-6700-xt"),
+    (&["6750", "xt"], "rx-6750-xt"),
+    (&["6800"], "rx-6800"),
     (&["6800", "xt"], "rx-6800-xt"),
     (&["6900", "xt"], "rx-6900-xt"),
-    (&["rx6900xt"], "rx-6900-xt"),
+    (&["6950", "xt"], "rx-6950-xt"),
     (&["7600"], "rx-7600"),
     (&["7600", "xt"], "rx-7600-xt"),
     (&["7700", "xt"], "rx-7700-xt"),
@@ -114,22 +159,41 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["7900", "gre"], "rx-7900-gre"),
     (&["7900", "xt"], "rx-7900-xt"),
     (&["7900", "xtx"], "rx-7900-xtx"),
+    (&["9060", "xt"], "rx-9060-xt-16gb"),
+    (&["9070"], "rx-9070"),
     (&["9070", "xt"], "rx-9070-xt"),
+    (&["titan", "rtx"], "titan-rtx"),
+    (&["titan", "v"], "titan-v"),
+    (&["titan", "xp"], "titan-xp"),
+    (&["1060"], "gtx-1060-6gb"),
+    (&["1070"], "gtx-1070"),
+    (&["1080"], "gtx-1080"),
     (&["1080", "ti"], "gtx-1080-ti"),
+    (&["1660", "ti"], "gtx-1660-ti"),
+    (&["2060"], "rtx-2060"),
+    (&["2060", "super"], "rtx-2060-super"),
+    (&["2070"], "rtx-2070"),
+    (&["2070", "super"], "rtx-2070-super"),
+    (&["2080"], "rtx-2080"),
+    (&["2080", "super"], "rtx-2080-super"),
     (&["2080", "ti"], "rtx-2080-ti"),
     (&["3050"], "rtx-3050-8gb"),
     (&["3060"], "rtx-3060-12gb"),
     (&["3060", "ti"], "rtx-3060-ti"),
+    (&["3060", "laptop"], "rtx-3060-laptop"),
+    (&["3060", "mobile"], "rtx-3060-laptop"),
     (&["3070"], "rtx-3070"),
     (&["3070", "ti"], "rtx-3070-ti"),
     (&["3070", "mobile"], "rtx-3070-mobile"),
     (&["3070", "laptop"], "rtx-3070-mobile"),
     (&["3080"], "rtx-3080-10gb"),
+    (&["3080", "12gb"], "rtx-3080-12gb"),
     (&["3080", "ti"], "rtx-3080-ti"),
     (&["3090"], "rtx-3090"),
     (&["3090", "ti"], "rtx-3090-ti"),
     (&["4060"], "rtx-4060"),
     (&["4060", "ti"], "rtx-4060-ti-16gb"),
+    (&["4060", "ti", "8gb"], "rtx-4060-ti-8gb"),
     (&["4070"], "rtx-4070"),
     (&["4070", "super"], "rtx-4070-super"),
     (&["4070", "ti"], "rtx-4070-ti"),
@@ -137,30 +201,49 @@ const GPUS: &[(&[&str], &str)] = &[
     (&["4080"], "rtx-4080"),
     (&["4080", "super"], "rtx-4080-super"),
     (&["4090"], "rtx-4090"),
+    (&["4090", "d"], "rtx-4090-d"),
+    (&["4090", "laptop"], "rtx-4090-laptop"),
+    (&["4090", "mobile"], "rtx-4090-laptop"),
+    (&["5060"], "rtx-5060"),
     (&["5060", "ti"], "rtx-5060-ti-16gb"),
+    (&["5060", "ti", "8gb"], "rtx-5060-ti-8gb"),
     (&["5070"], "rtx-5070"),
     (&["5070", "ti"], "rtx-5070-ti"),
     (&["5080"], "rtx-5080"),
     (&["5090"], "rtx-5090"),
+    (&["5090", "laptop"], "rtx-5090-laptop"),
+    (&["5090", "mobile"], "rtx-5090-laptop"),
     (&["m1"], "apple-m1"),
     (&["m1", "7core"], "apple-m1-7c"),
     (&["m1", "pro"], "apple-m1-pro"),
+    (&["m1", "pro", "14core"], "apple-m1-pro-14c"),
     (&["m1", "max"], "apple-m1-max"),
     (&["m1", "max", "24core"], "apple-m1-max-24c"),
     (&["m1", "ultra"], "apple-m1-ultra"),
     (&["m1", "ultra", "48core"], "apple-m1-ultra-48c"),
     (&["m2"], "apple-m2"),
+    (&["m2", "8core"], "apple-m2-8c"),
     (&["m2", "pro"], "apple-m2-pro"),
+    (&["m2", "pro", "16core"], "apple-m2-pro-16c"),
     (&["m2", "max"], "apple-m2-max"),
+    (&["m2", "max", "30core"], "apple-m2-max-30c"),
     (&["m2", "ultra"], "apple-m2-ultra-192gb"),
+    (&["m2", "ultra", "60core"], "apple-m2-ultra-60c"),
     (&["m3"], "apple-m3"),
     (&["m3", "pro"], "apple-m3-pro"),
+    (&["m3", "pro", "14core"], "apple-m3-pro-14c"),
     (&["m3", "max"], "apple-m3-max"),
+    (&["m3", "max", "30core"], "apple-m3-max-30c"),
     (&["m3", "ultra"], "apple-m3-ultra-512gb"),
+    (&["m3", "ultra", "60core"], "apple-m3-ultra-60c"),
     (&["m4"], "apple-m4"),
     (&["m4", "pro"], "apple-m4-pro"),
+    (&["m4", "pro", "16core"], "apple-m4-pro-16c"),
     (&["m4", "max"], "apple-m4-max-128gb"),
+    (&["m4", "max", "32core"], "apple-m4-max-32c"),
     (&["m5"], "apple-m5"),
+    (&["m5", "pro"], "apple-m5-pro"),
+    (&["m5", "max"], "apple-m5-max"),
 ];
 
 /// Words that say nothing about the architecture: makers of checkpoints, tunings, formats, dates.
@@ -330,28 +413,69 @@ fn harmless(variant: &str, needed: &[&str]) -> bool {
     match variant {
         "server" => true,
         "d" => false,
-        "workstation" => needed.contains(&"ada"),
+        "workstation" => needed.iter().any(|word| ["ada", "q", "pro"].contains(word)),
         "max" | "pro" => needed.contains(&"395"),
         _ => false,
     }
 }
 
+/// The words of an accelerator's name: `8xRTX3090Ti-24G` is `3090`, `ti`, `24gb`.
 fn gpu_words(text: &str) -> Vec<String> {
-    let text =
-        text.replace("geforce", " ").replace("sxm2", "sxm").replace("sxm4", "sxm").replace("sxm5", "sxm");
-    let mut words: Vec<String> = text
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    // "24-Core" and "7 core" are one word.
+    let text = HOSTS.iter().fold(text.replace("geforce", " "), |text, host| text.replace(host, " "));
+    let split = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut words: Vec<String> = split.flat_map(parts).collect();
+    // "24-Core GPU", "7 core" and "30 GPU cores" are one word.
     for index in 1..words.len() {
         if words[index] == "core" || words[index] == "cores" {
-            let joined = format!("{}core", words[index - 1]);
+            let before = if words[index - 1] == "gpu" && index > 1 { index - 2 } else { index - 1 };
+            let joined = format!("{}core", words[before]);
             words.push(joined);
         }
     }
     words
+}
+
+/// Machines whose names hold words that mean something else on a chip.
+const HOSTS: &[&str] = &["macbook pro", "mac pro", "macbook air", "mac studio", "mac mini"];
+
+/// What is written together in one word.
+fn parts(word: &str) -> Vec<String> {
+    // "8xh100": how many; four digits are a name ("7900xt").
+    let word = match word.split_once('x') {
+        Some((count, rest)) if !rest.is_empty() && count.len() < 4 && count.parse::<u32>().is_ok() => rest,
+        _ => word,
+    };
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let starts_with_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    // "rtx4090", "rx7900".
+    let word = ["rtx", "gtx", "rx"]
+        .iter()
+        .find_map(|prefix| word.strip_prefix(prefix).filter(|rest| starts_with_number(rest)))
+        .unwrap_or(word);
+    // "sxm4": which generation.
+    if let Some(generation) = word.strip_prefix("sxm")
+        && is_number(generation)
+    {
+        return vec!["sxm".to_owned()];
+    }
+    // "80g": bytes.
+    if let Some(size) = word.strip_suffix('g')
+        && is_number(size)
+    {
+        return vec![format!("{size}gb")];
+    }
+    // "3090ti", "4070tisuper", "m3max", "h100sxm".
+    for tail in ["super", "ti", "xtx", "xt", "gre", "d", "max", "ultra", "pro", "sxm", "pcie", "nvl"] {
+        if let Some(head) = word.strip_suffix(tail)
+            && head.ends_with(|c: char| c.is_ascii_digit() || tail == "super")
+            && head.len() >= 2
+        {
+            let mut words = parts(head);
+            words.push(tail.to_owned());
+            return words;
+        }
+    }
+    vec![word.to_owned()]
 }
 
 /// The words of a model's name that say what it is, joined.
@@ -391,8 +515,27 @@ mod tests {
         check("4090 24GB", Some("rtx-4090"));
         check("NVIDIA GeForce RTX 4090", Some("rtx-4090"));
         check("RTX 3090 Ti", Some("rtx-3090-ti"));
-        check("RTX 4090 Laptop", None);
-        check("RTX 4090 D", None);
+        check("RTX 4090 Laptop", Some("rtx-4090-laptop"));
+        check("RTX 4080 Laptop", None);
+        check("RTX 4090 D", Some("rtx-4090-d"));
+        check("RTX4090D", Some("rtx-4090-d"));
+        check("8xH100-80G", Some("h100-sxm-80gb"));
+        check("RTX3090Ti", Some("rtx-3090-ti"));
+        check("rtx4070tisuper", Some("rtx-4070-ti-super"));
+        check("Radeon RX7900XTX", Some("rx-7900-xtx"));
+        check("NVIDIA H100 80GB HBM3", Some("h100-sxm-80gb"));
+        check("NVIDIA H200 NVL", Some("h200-nvl-141gb"));
+        check("NVIDIA GB200 NVL72", Some("gb200-192gb"));
+        check("AMD Instinct MI300A", Some("mi300a-128gb"));
+        check("RTX 4000 SFF Ada", Some("rtx-4000-sff-ada"));
+        check("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", Some("rtx-pro-6000-max-q"));
+        check("RTX PRO 4500 Blackwell", Some("rtx-pro-4500"));
+        check("MacBook Pro M3 Max (30 GPU cores)", Some("apple-m3-max-30c"));
+        check("Apple M3 Ultra 80-core", Some("apple-m3-ultra-512gb"));
+        check("M1 Max 10 core 64GB", Some("apple-m1-max"));
+        check("Radeon 8060S", Some("strix-halo-128gb"));
+        check("Jetson Orin Nano", None);
+        check("TITAN V", Some("titan-v"));
         check("RTX 3070 mobile 8GB", Some("rtx-3070-mobile"));
         check("AMD Instinct MI300X-NPS1-SPX-192GB-750W", Some("mi300x-192gb"));
         check("M1 Max 24-Core GPU 32GB", Some("apple-m1-max-24c"));

@@ -86,6 +86,7 @@ fn gpu(spec: &GpuSpec, row: &mut Row<'_>) {
     row.positive("bandwidth_bytes_per_s", spec.bandwidth_bytes_per_s);
     row.positive("bf16_flops_dense", spec.bf16_flops_dense);
     let optional = [
+        ("vector_ops", spec.vector_ops),
         ("fp8_flops_dense", spec.fp8_flops_dense),
         ("int8_ops_dense", spec.int8_ops_dense),
         ("fp4_flops_dense", spec.fp4_flops_dense),

@@ -57,6 +57,9 @@ pub struct GpuSpec {
     pub bandwidth_bytes_per_s: f64,
     /// Dense BF16 (or FP16) rate, in FLOP/s; > 0.
     pub bf16_flops_dense: f64,
+    /// Rate of 32 bit integers outside the matrix units: lanes times boost clock, in operations per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector_ops: Option<f64>,
     /// Dense FP8 rate, in FLOP/s; `None` where the hardware has none or it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fp8_flops_dense: Option<f64>,
@@ -104,6 +107,21 @@ impl GpuSpec {
     #[must_use]
     pub const fn bf16(&self) -> FlopsPerSec {
         FlopsPerSec(self.bf16_flops_dense)
+    }
+
+    /// Rate of 32 bit integers outside the matrix units, in operations per second; > 0.
+    ///
+    /// Where it is not stated, the part of the 16 bit rate that is usual in its class: the lanes of Apple silicon do both,
+    /// matrix units do 8 times as much on gaming cards, 16 times on workstations (A6000), 32 times in servers (A100).
+    #[must_use]
+    pub fn vector_ops(&self) -> f64 {
+        let times = match self.class {
+            GpuClass::Apple => 2.0,
+            GpuClass::Consumer => 8.0,
+            GpuClass::Workstation => 16.0,
+            GpuClass::DataCentre | GpuClass::Tpu => 32.0,
+        };
+        self.vector_ops.unwrap_or(self.bf16_flops_dense / times)
     }
 
     /// Link bandwidth in one direction, if there is a link.

@@ -93,6 +93,18 @@ fn narrower_formats_are_never_slower_and_no_rate_is_the_sparse_one() {
 }
 
 #[test]
+fn lanes_do_a_small_part_of_what_matrix_units_do() {
+    for gpu in &shipped().gpus {
+        let times = gpu.bf16_flops_dense / gpu.vector_ops();
+        assert!((1.8..=150.0).contains(&times), "{}: {times}", gpu.id);
+    }
+    // 108 multiprocessors of 64 lanes at 1.41 GHz, and 128 of the same at 2.52 GHz.
+    let lanes = |id: &str| shipped().gpu(id).unwrap().vector_ops();
+    assert!((lanes("a100-sxm-80gb") / 9.746e12 - 1.0).abs() < 1e-3);
+    assert!((lanes("rtx-4090") / 20.64e12 - 1.0).abs() < 1e-3);
+}
+
+#[test]
 fn accelerators_lie_within_the_physics_of_their_time() {
     for gpu in &shipped().gpus {
         assert!((4e9..700e9).contains(&gpu.memory_bytes), "{}", gpu.id);

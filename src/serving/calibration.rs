@@ -193,16 +193,16 @@ pub struct LocalConstants {
     pub apple: f64,
     /// Factor for AMD.
     pub amd: f64,
-    /// Operations per weight to unpack 4 bit blocks, of the 16 bit rate.
+    /// Operations per weight to load, unpack and multiply it, of the rate of the vector lanes; on all but Apple silicon.
     pub unpack: f64,
-    /// The same on Apple silicon, plain blocks.
+    /// Exponent of the smooth maximum of reading and unpacking.
+    pub unpack_knee: f64,
+    /// Operations per weight to unpack plain 4 bit blocks on Apple silicon, of the 16 bit rate.
     pub unpack_apple: f64,
-    /// The same on Apple silicon, K blocks.
+    /// The same, K blocks.
     pub unpack_apple_k: f64,
-    /// Overhead of a layer on HBM, in seconds.
-    pub layer_hbm_secs: f64,
-    /// The same, GDDR and LPDDR under CUDA.
-    pub layer_gddr_secs: f64,
+    /// Overhead of a layer under CUDA, in seconds.
+    pub layer_cuda_secs: f64,
     /// The same, Apple and AMD.
     pub layer_other_secs: f64,
     /// Split by rows (llama.cpp of 2023): of a layer, in seconds.

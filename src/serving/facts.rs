@@ -101,6 +101,8 @@ pub struct GpuFacts {
     pub bandwidth_bytes_per_s: f64,
     /// Dense 16 bit rate, in FLOP/s; > 0.
     pub bf16_flops: f64,
+    /// Rate of 32 bit integers outside the matrix units, in operations per second; > 0.
+    pub vector_ops: f64,
     /// Dense FP8 rate; `None` where there is none: such weights are then multiplied in 16 bit.
     pub fp8_flops: Option<f64>,
     /// Dense INT8 rate.

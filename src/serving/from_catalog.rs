@@ -112,6 +112,7 @@ impl GpuFacts {
             memory_bytes: spec.memory_bytes,
             bandwidth_bytes_per_s: spec.bandwidth_bytes_per_s,
             bf16_flops: spec.bf16_flops_dense,
+            vector_ops: spec.vector_ops(),
             fp8_flops: spec.fp8_flops_dense,
             int8_ops: spec.int8_ops_dense,
             fp4_flops: spec.fp4_flops_dense,

@@ -1,6 +1,6 @@
 //! One stream at a time on one machine: llama.cpp and its kin on consumer, workstation and Apple devices.
 //!
-//! A token reads the weights once, unpacks them, reads the KV, and pays an overhead per layer. Several cards with a
+//! A token reads the weights once while vector lanes unpack and multiply them, reads the KV, and pays an overhead per layer. Several cards with a
 //! split by layers hold a larger model; they do not speed a single stream up.
 
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::calibration::{Calibration, LocalConstants};
 use super::facts::{GpuFacts, Make, ModelFacts};
 use super::format::{WeightFormat, Width};
+use super::knee::smooth_max_of;
 use super::roofline::within;
 use super::setup::PerfError;
 
@@ -100,21 +101,24 @@ impl Local {
             Width::Four => c.stream_4,
         };
         let (factor, layer_secs) = match gpu.make {
-            Make::Hbm => (c.hbm, c.layer_hbm_secs),
-            Make::Gddr => (1.0, c.layer_gddr_secs),
+            Make::Hbm => (c.hbm, c.layer_cuda_secs),
+            Make::Gddr => (1.0, c.layer_cuda_secs),
             Make::Apple => (c.apple, c.layer_other_secs),
             Make::AmdServer => (c.hbm * c.amd, c.layer_other_secs),
             Make::AmdCard => (c.amd, c.layer_other_secs),
         };
-        let unpack = match (width, gpu.make, setup.weights.is_k_mix()) {
-            (Width::Four, Make::Apple, true) => c.unpack_apple_k,
-            (Width::Four, Make::Apple, false) => c.unpack_apple,
-            (Width::Four, ..) => c.unpack,
-            _ => 0.0,
-        };
         let bandwidth = gpu.bandwidth_bytes_per_s;
-        let weights_secs =
-            met * per_weight / within(bandwidth * share * factor, 1.0) + met * unpack / gpu.bf16_flops;
+        let read_secs = met * per_weight / within(bandwidth * share * factor, 1.0);
+        let weights_secs = if gpu.make == Make::Apple {
+            let unpack = match (width, setup.weights.is_k_mix()) {
+                (Width::Four, true) => c.unpack_apple_k,
+                (Width::Four, false) => c.unpack_apple,
+                _ => 0.0,
+            };
+            read_secs + met * unpack / gpu.bf16_flops
+        } else {
+            smooth_max_of(c.unpack_knee.max(1.0), read_secs, met * c.unpack / within(gpu.vector_ops, 1.0))
+        };
         let split_secs = match setup.spread {
             _ if gpus < 2.0 => 0.0,
             Spread::Layers => (gpus - 1.0) * c.hand_over_secs,

@@ -47,6 +47,7 @@ fn gpu(memory_bytes: f64, bandwidth: f64, bf16: f64) -> GpuFacts {
         memory_bytes,
         bandwidth_bytes_per_s: bandwidth,
         bf16_flops: bf16,
+        vector_ops: bf16 / 8.0,
         fp8_flops: Some(2.0 * bf16),
         int8_ops: Some(2.0 * bf16),
         fp4_flops: None,

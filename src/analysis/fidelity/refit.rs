@@ -109,7 +109,7 @@ fn scaled(base: &Calibration, x: &[f64]) -> Calibration {
     for share in [&mut l.stream_16, &mut l.stream_8, &mut l.stream_4, &mut l.prefill, &mut l.prefill_apple] {
         *share *= f[5];
     }
-    for secs in [&mut l.layer_hbm_secs, &mut l.layer_gddr_secs, &mut l.layer_other_secs] {
+    for secs in [&mut l.layer_cuda_secs, &mut l.layer_other_secs] {
         *secs /= f[5];
     }
     c

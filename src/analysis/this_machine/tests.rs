@@ -9,6 +9,7 @@ fn device(name: &str, kind: DeviceKind, read: f64, flops: f64, memory: f64) -> M
         read_bytes_per_s: read,
         flops,
         flops_of_data_sheet: true,
+        vector_ops: Catalog::shipped().gpu_named(name).map_or(0.5 * flops, GpuSpec::vector_ops),
         memory_bytes: memory,
         gpu: None,
         data_sheet_bytes_per_s: None,
