@@ -41,7 +41,7 @@ pub enum OverlayError {
     #[error("Cannot write your catalogue: {0}")]
     Text(#[from] ron::Error),
     /// Constants that are wrong.
-    #[error("{0}; correct or remove it")]
+    #[error("{0}; correct it, fit it again with `breakeven calibrate`, or remove it")]
     Constants(#[from] CalibrationError),
 }
 
