@@ -61,35 +61,32 @@ impl Drawn {
         }
     }
 
-    /// Draws on until there are so many trials. The trials so far fill their groups.
+    /// Draws on until there are so many trials.
     fn extend(&mut self, scenario: &Scenario, to: usize) {
-        let begin = || (Evaluator::new(scenario), scenario.draw());
-        let row = self.plans * self.months;
-        let ranked = to.min(RANK_DRAWS);
-        if self.trials < ranked {
-            let (from, groups) = (self.trials / LANES, ranked.div_ceil(LANES));
-            // A row of no variables would be no row at all.
-            let variables = self.variables.max(1);
-            self.costs.resize(groups * row, Lanes::default());
-            self.values.resize(groups * variables, Lanes::default());
-            let costs = self.costs[from * row..].par_chunks_exact_mut(row);
-            let values = self.values[from * variables..].par_chunks_exact_mut(variables);
-            costs.zip(values).enumerate().with_min_len(2).for_each_init(
-                begin,
-                |(evaluator, draw), (offset, (costs, values))| {
-                    cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
-                    values[..draw.values.len()].copy_from_slice(&draw.values);
-                },
-            );
+        // Quantities are kept of the trials that are ranked and of no others.
+        for (to, kept) in [(to.min(RANK_DRAWS), self.variables), (to, 0)] {
+            if self.trials < to {
+                self.draw(scenario, to, kept);
+            }
         }
-        if ranked < to {
-            let (from, groups) = (self.trials.max(ranked) / LANES, to.div_ceil(LANES));
-            self.costs.resize(groups * row, Lanes::default());
-            let costs = self.costs[from * row..].par_chunks_exact_mut(row);
-            costs.enumerate().with_min_len(2).for_each_init(begin, |(evaluator, draw), (offset, costs)| {
+    }
+
+    /// Draws on, keeping the first `kept` quantities of each trial. The trials so far fill their groups.
+    fn draw(&mut self, scenario: &Scenario, to: usize, kept: usize) {
+        let (from, groups, row) = (self.trials / LANES, to.div_ceil(LANES), self.plans * self.months);
+        self.costs.resize(groups * row, Lanes::default());
+        // A row of no variables would be no row at all.
+        let mut values = vec![Lanes::default(); (groups - from) * kept.max(1)];
+        let costs = self.costs[from * row..].par_chunks_exact_mut(row);
+        costs.zip(values.par_chunks_exact_mut(kept.max(1))).enumerate().with_min_len(2).for_each_init(
+            || (Evaluator::new(scenario), scenario.draw()),
+            |(evaluator, draw), (offset, (costs, values))| {
                 cost_trials(scenario, (from + offset) * LANES, evaluator, draw, costs);
-            });
-        }
+                values[..kept].copy_from_slice(&draw.values[..kept]);
+            },
+        );
+        values.truncate((groups - from) * kept);
+        self.values.append(&mut values);
         self.trials = to;
     }
 

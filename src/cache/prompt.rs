@@ -138,8 +138,7 @@ impl<N: Num> PromptCurve<N> {
     #[must_use]
     #[inline(always)]
     pub fn read(&self, requests_per_sec: N) -> N {
-        let shared = (self.life * requests_per_sec.at_least(0.0)).found_within();
-        self.read + self.first * shared + self.later * shared.larger(self.in_loop)
+        self.read_where(self.shared(requests_per_sec))
     }
 
     /// Tokens read per request at every rate from `least` requests per second up; none where a higher rate reads more.
@@ -147,8 +146,20 @@ impl<N: Num> PromptCurve<N> {
     #[inline(always)]
     pub fn settled(&self, least: N) -> Option<N> {
         const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
-        let shared = (self.life * least.at_least(0.0)).found_within();
-        (shared.all_above(BELOW_ONE) || !self.follows_rate()).then(|| self.read(least))
+        let shared = self.shared(least);
+        (shared.all_above(BELOW_ONE) || !self.follows_rate()).then(|| self.read_where(shared))
+    }
+
+    /// Probability that the system prompt is found at a rate of requests per second.
+    #[inline(always)]
+    fn shared(&self, requests_per_sec: N) -> N {
+        (self.life * requests_per_sec.at_least(0.0)).found_within()
+    }
+
+    /// Tokens read per request where the system prompt is found with this probability.
+    #[inline(always)]
+    fn read_where(&self, shared: N) -> N {
+        self.read + self.first * shared + self.later * shared.larger(self.in_loop)
     }
 
     /// Whether the rate changes what is read.

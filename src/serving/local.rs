@@ -1,7 +1,7 @@
 //! One stream at a time on one machine: llama.cpp and its kin on consumer, workstation and Apple devices.
 //!
-//! A token reads the weights once while vector lanes unpack and multiply them, reads the KV, and pays an overhead per layer. Several cards with a
-//! split by layers hold a larger model; they do not speed a single stream up.
+//! A token reads the weights once while vector lanes unpack and multiply them, reads the KV, and pays an overhead per
+//! layer. Several cards with a split by layers hold a larger model; they do not speed a single stream up.
 
 use serde::Serialize;
 

@@ -10,6 +10,9 @@ const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Adding and taking away 1.5 * 2^52 rounds to the nearest whole number, which then stands in the low bits.
 const SHIFT: f64 = 6_755_399_441_055_744.0;
 
+/// 2^52: a whole number below it in its low bits is that number added to it.
+pub(super) const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
+
 /// Where `1 - e^-x` is the double 1.
 const CERTAIN: f64 = 40.0;
 
@@ -93,8 +96,6 @@ pub fn ln(x: f64) -> f64 {
         6.666_666_666_666_735e-1,
     ];
     const MANTISSA: u64 = (1 << 52) - 1;
-    // A whole number below 2^52 in the low bits of 2^52 is that number added to it.
-    const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
     let bits = x.to_bits();
     let k = f64::from_bits(ULP_IS_ONE.to_bits() | ((bits >> 52) & 0x7ff)) - (ULP_IS_ONE + 1023.0);
     let m = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());

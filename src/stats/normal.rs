@@ -46,6 +46,7 @@ pub fn normal_cdf<N: Num>(z: N) -> N {
 pub fn normal_survival<N: Num>(z: N) -> N {
     const NEAR_MAX: f64 = 0.46875;
     const MIDDLE_MAX: f64 = 4.0;
+    const FRAC_1_SQRT_PI: f64 = 0.564_189_583_547_756_3;
     let (zero, x) = (N::of(0.0), z * std::f64::consts::FRAC_1_SQRT_2);
     let (y, squared) = (x.larger(-x), x * x);
     let decay = (-squared).e_to();
@@ -59,8 +60,6 @@ pub fn normal_survival<N: Num>(z: N) -> N {
     let near = (x * poly(&ERF_NUM, squared) / poly(&ERF_DEN, squared)).rest();
     y.pick_above(N::of(NEAR_MAX), away, near) * 0.5
 }
-
-const FRAC_1_SQRT_PI: f64 = 0.564_189_583_547_756_3;
 
 /// Density of the standard normal distribution at `z`.
 pub(super) fn normal_density(z: f64) -> f64 {

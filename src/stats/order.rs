@@ -4,6 +4,8 @@
 //! few of a bin are compared. Where they do not fall evenly (a far draw, many alike), a bin holds more and is sorted as
 //! usual, so that nothing depends on it but time.
 
+use super::elementary::ULP_IS_ONE;
+
 /// Bins per draw of [`order`] and [`sorted`]: one, so that a bin holds one draw in the mean.
 const BINS_MAX: usize = 1 << 16;
 
@@ -43,8 +45,7 @@ impl Bins {
 
     #[inline]
     fn of(&self, x: f64) -> usize {
-        // A number added to 2^52 rounds to a whole one, which stands in the low bits: cheaper than a conversion.
-        const ULP_IS_ONE: f64 = 4_503_599_627_370_496.0;
+        // The sum rounds to a whole number, which stands in the low bits: cheaper than a conversion.
         let bin = (x - self.low) * self.per_width;
         let bin = if bin < self.last { bin } else { self.last };
         (bin + ULP_IS_ONE).to_bits() as u32 as usize
